@@ -1,0 +1,407 @@
+/**
+ * Errors an application can answer with, each declared once: an id, a status, a message template, and optionally typed
+ * fields and headers.
+ *
+ * A declaration is a class. Its instances are Effect failures; the class is also a Schema whose encoded form is the body on
+ * the wire, `{"error":{"id","message","details"}}`. Instances capture no stack: they are answers that are expected, and the
+ * stack would be nearly all of their cost.
+ *
+ * @example
+ * import { ApiError } from "effect-registrar"
+ * import { Schema } from "effect"
+ *
+ * class RateLimited extends ApiError.make<RateLimited>()("auth-rate-limited", {
+ *   status: 429,
+ *   message: "Too many failed logins from {ip}, try again in {minutes} minutes",
+ *   fields: { ip: Schema.String, minutes: Schema.Int },
+ *   headers: (error) => ({ "retry-after": String(error.minutes * 60) })
+ * }) {}
+ *
+ * console.log(new RateLimited({ ip: "192.0.2.7", minutes: 15 }).message)
+ * // Too many failed logins from 192.0.2.7, try again in 15 minutes
+ */
+import { HttpApiSchema } from "@effect/platform"
+import { Data, Either, Pipeable, Predicate, Schema } from "effect"
+import type { Cause, Types } from "effect"
+import { makeEncoder, type Encoder, type Fields } from "./internal/fields.js"
+import { safeHeaders } from "./internal/headers.js"
+import { stringify, type Json } from "./internal/json.js"
+import * as MessageTemplate from "./MessageTemplate.js"
+
+const TypeId: unique symbol = Symbol.for("effect-registrar/ApiError")
+
+/**
+ * Whether a value is an instance of a declared error, registered or not.
+ *
+ * @category guards
+ */
+export const isApiError = (u: unknown): u is ApiError<string, {}> => Predicate.hasProperty(u, TypeId)
+
+/**
+ * The body on the wire.
+ *
+ * @category models
+ */
+export interface Body<Id extends string = string, Details = unknown> {
+  readonly error: {
+    readonly id: Id
+    readonly message: string
+    readonly details?: Details
+  }
+}
+
+/**
+ * An instance: an Effect failure that holds the error's fields. `message` is the rendered template.
+ *
+ * @category models
+ */
+export type ApiError<Id extends string, FieldValues> = Cause.YieldableError & {
+  readonly _tag: Id
+} & Readonly<FieldValues>
+
+/**
+ * A declared error.
+ *
+ * @category models
+ */
+export interface Class<Self, Id extends string, Status extends number, F extends Fields> extends Schema.Schema<
+  Self,
+  Body<Id, Schema.Struct.Encoded<F>>
+> {
+  new (
+    ...fields: Types.Equals<F, {}> extends true ? [] : [fields: Readonly<Schema.Struct.Type<F>>]
+  ): ApiError<Id, Schema.Struct.Type<F>>
+  readonly id: Id
+  readonly status: Status
+  /** The message template as it was written. */
+  readonly text: string
+  /** The same parsed, or what is wrong with it. A malformed template fails the registration, not the declaration. */
+  readonly template: Either.Either<MessageTemplate.MessageTemplate, MessageTemplate.MalformedTemplate>
+  readonly fields: F
+  readonly description: string | undefined
+  /** @internal */
+  readonly answer: (error: object) => Answer
+}
+
+/**
+ * Any declared error.
+ *
+ * @category models
+ */
+export interface Any {
+  // Constructors are contravariant in their arguments: `never` is what every declared error's constructor accepts.
+  new (...args: never): Cause.YieldableError & { readonly _tag: string }
+  readonly prototype: object
+  readonly id: string
+  readonly status: number
+  readonly text: string
+  readonly template: Either.Either<MessageTemplate.MessageTemplate, MessageTemplate.MalformedTemplate>
+  readonly fields: Fields
+  readonly description: string | undefined
+  /** @internal */
+  readonly answer: (error: object) => Answer
+}
+
+/**
+ * What an error looks like to the client, and what had to be left out of it.
+ *
+ * @internal
+ */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  readonly problems: ReadonlyArray<string>
+}
+
+/**
+ * The field Schemas that a template asks for where none are given: each parameter takes any JSON value.
+ *
+ * @category type-level
+ */
+export type FieldsOf<Text extends string> = {
+  readonly [Name in MessageTemplate.Parameters<Text>]: Schema.Schema<Json>
+}
+
+/**
+ * What `make` takes besides the id.
+ *
+ * @category models
+ */
+export interface Options<Status extends number, Text extends string, F extends Fields> {
+  /** 400 to 599. */
+  readonly status: Status
+  /** A message template. Every parameter is one of `fields`; without `fields`, parameters take any JSON value. */
+  readonly message: Text
+  /** What the instance carries, and the `details` of the body. */
+  readonly fields?: F
+  /** Headers of the response, from the fields. */
+  readonly headers?: (fields: Readonly<Schema.Struct.Type<F>>) => Readonly<Record<string, string>>
+  /** For documents. */
+  readonly description?: string
+}
+
+/**
+ * Declares an error. `Self` is the class being declared, as in `Schema.Class`.
+ *
+ * A mistake in literals is a compile error. Values known only at run time are checked when the error is registered, and fail
+ * the Layer with `InvalidDefinition`.
+ *
+ * @category constructors
+ */
+export const make =
+  <Self = never>() =>
+  <const Id extends string, const Status extends number, const Text extends string, const F extends Fields = FieldsOf<Text>>(
+    id: Id,
+    options: Options<Status, Text, F> & Check<OptionsProblem<Status, Text, F>>
+  ): Class<[Self] extends [never] ? ApiError<Id, Schema.Struct.Type<F>> : Self, Id, Status, F> => {
+    // The erased boundary of this module: behind it, fields are a record of Schemas and the class is built member by member.
+    const given: Options<Status, Text, F> = options
+    return declare(id, given as unknown as ErasedOptions) as never
+  }
+
+type ErasedOptions = Options<number, string, Fields>
+
+const declare = (id: string, options: ErasedOptions) => {
+  const template = MessageTemplate.parse(options.message)
+  const fields = options.fields ?? jsonFields(template)
+  const names = Object.keys(fields).filter((name) => !isReserved(name))
+  const render = renderer(id, options, template, fields, names)
+
+  class Declared extends Data.TaggedError(id)<Record<string, unknown>> {
+    static readonly id = id
+    static readonly status = options.status
+    static readonly text = options.message
+    static readonly template = template
+    static readonly fields = fields
+    static readonly description = options.description
+    static readonly answer = render.answer
+
+    constructor(given?: Record<string, unknown>) {
+      const limit = Error.stackTraceLimit
+      Error.stackTraceLimit = 0
+      try {
+        super(pick(given ?? {}, names))
+      } finally {
+        Error.stackTraceLimit = limit
+      }
+    }
+
+    override get message() {
+      return render.message(this)
+    }
+
+    // Not an own member: it would be copied into logs.
+    get [TypeId]() {
+      return TypeId
+    }
+
+    // A Schema, statically: so the class that extends this one is the Schema of its own instances.
+    static readonly [Schema.TypeId] = Schema.Never[Schema.TypeId]
+
+    static get ast() {
+      const known = astByClass.get(this)
+      if (known !== undefined) return known
+      const ast = bodySchema(this, names.length > 0).ast
+      astByClass.set(this, ast)
+      return ast
+    }
+
+    static annotations(annotations: Schema.Annotations.Schema<Declared>) {
+      return Schema.make<Declared, Body>(this.ast).annotations(annotations)
+    }
+
+    static pipe() {
+      return Pipeable.pipeArguments(this, arguments)
+    }
+  }
+  return Declared
+}
+
+const astByClass = new WeakMap<object, Schema.Schema.All["ast"]>()
+
+const jsonFields = (template: Any["template"]): Fields =>
+  Either.isRight(template)
+    ? Object.fromEntries(template.right.parameters.map((name) => [name, Schema.Unknown]))
+    : {}
+
+/** Members that an error has already. */
+const reserved = ["_tag", "name", "message", "stack", "cause", "__proto__"] as const
+
+const isReserved = (name: string) => (reserved as ReadonlyArray<string>).includes(name)
+
+/**
+ * What is wrong with a declaration, as far as it can be seen without the other ones.
+ *
+ * @internal
+ */
+export const problemsOf = (error: Any): ReadonlyArray<string> => [
+  ...(Number.isInteger(error.status) && error.status >= 400 && error.status <= 599
+    ? []
+    : [`the status ${String(error.status)} is not an error status: use 400 to 599`]),
+  ...(Either.isLeft(error.template)
+    ? [error.template.left.message]
+    : error.template.right.parameters
+        .filter((name) => !Object.hasOwn(error.fields, name))
+        .map((name) => `the message names '{${name}}', which is not one of the fields`)),
+  ...Object.keys(error.fields)
+    .filter(isReserved)
+    .map((name) => `the field name '${name}' is taken by every error`)
+]
+
+const renderer = (
+  id: string,
+  options: ErasedOptions,
+  template: Any["template"],
+  fields: Fields,
+  names: ReadonlyArray<string>
+) => {
+  let encode: Encoder | undefined
+  let always: Answer | undefined
+
+  const message = (error: object): string =>
+    Either.isRight(template) ? MessageTemplate.render(template.right, error as Record<string, unknown>) : options.message
+
+  const answer = (error: object): Answer => {
+    if (always !== undefined) return always
+    const { details, problems } = (encode ??= makeEncoder(fields))(pick(error, names), "omit")
+    const headers = makeHeaders(options.headers, error)
+    const withMessage = { id, message: message(error) }
+    const made: Answer = {
+      status: options.status,
+      headers: headers.headers,
+      body: stringify({ error: names.length === 0 ? withMessage : { ...withMessage, details } }),
+      problems: [
+        ...problems.map(({ field, problem }) => `the field '${field}' does not fit its Schema (${problem})`),
+        ...headers.problems
+      ]
+    }
+    // Without fields it is always the same answer.
+    if (names.length === 0 && options.headers === undefined) always = made
+    return made
+  }
+
+  return { message, answer }
+}
+
+const makeHeaders = (make: ErasedOptions["headers"], error: object) => {
+  if (make === undefined) return { headers: {}, problems: [] }
+  try {
+    return safeHeaders(make(error as Record<string, unknown>))
+  } catch {
+    return { headers: {}, problems: ["its headers could not be made"] }
+  }
+}
+
+const pick = (from: object, names: ReadonlyArray<string>): Record<string, unknown> =>
+  Object.fromEntries(names.filter((name) => name in from).map((name) => [name, (from as Record<string, unknown>)[name]]))
+
+const bodySchema = (self: Any & (new (fields: Record<string, unknown>) => object), hasDetails: boolean) => {
+  const Instance = Schema.declare((u: unknown): u is Error => u instanceof self, {
+    identifier: self.id,
+    title: self.id,
+    ...(self.description === undefined ? {} : { description: self.description })
+  })
+  const Details: Schema.Schema.All = Schema.Struct(self.fields)
+  const Body = Schema.Struct({
+    error: Schema.Struct({
+      id: Schema.Literal(self.id),
+      message: Schema.String,
+      ...(hasDetails ? { details: Details } : {})
+    })
+  })
+  const encode = (instance: Error) => {
+    const head = { id: self.id, message: instance.message }
+    return { error: hasDetails ? { ...head, details: pick(instance, Object.keys(self.fields)) } : head }
+  }
+  return Schema.transform(Body, Instance, {
+    strict: false,
+    decode: ({ error }) => new self((error as { details?: Record<string, unknown> }).details ?? {}),
+    encode
+  }).annotations(HttpApiSchema.annotations({ status: self.status }))
+}
+
+/**
+ * An exception that answers with a registered error: every failure or defect that is an instance of `exception`.
+ *
+ * @category models
+ */
+export interface Exception<E, Id extends string> {
+  readonly exception: (abstract new (...args: never) => E) & { readonly prototype: object; readonly name: string }
+  readonly error: Any & { readonly id: Id }
+}
+
+/**
+ * Lets instances of a class, the application's own or another library's, answer with a 500 of the given id and message. Where
+ * several registered classes match, the most specific one counts. To let several classes share one answer, or to choose a
+ * 5xx status other than 500, declare the error with `make` and give the class of it.
+ *
+ * @example
+ * import { ApiError, Extension } from "effect-registrar"
+ *
+ * class DiskFull extends Error {}
+ *
+ * const Storage = Extension.make("storage", {
+ *   exceptions: [ApiError.fromException(DiskFull, { id: "storage-full", message: "There is no room left" })]
+ * })
+ *
+ * @category constructors
+ */
+export const fromException = <E, const Id extends string, const Text extends string = "">(
+  exception: abstract new (...args: never) => E,
+  answer: ((Any & { readonly id: Id }) | { readonly id: Id; readonly message: Text }) & Check<ExceptionProblem<Text>>
+): Exception<E, Id> => {
+  // The check is a type only.
+  const given: (Any & { readonly id: Id }) | { readonly id: Id; readonly message: Text } = answer
+  if ("answer" in given) return { exception, error: given }
+  const declared: Any = declare(given.id, { status: 500, message: given.message, fields: {} })
+  return { exception, error: declared as Any & { readonly id: Id } }
+}
+
+/**
+ * A sentence where there is a problem, nothing otherwise. Meant to be intersected with a parameter's type.
+ *
+ * @category type-level
+ */
+export type Check<Problem> = [Problem] extends [never] ? unknown : Problem
+
+/**
+ * The sentence that says what is wrong with the options of `make`, or `never`.
+ *
+ * @category type-level
+ */
+export type OptionsProblem<Status extends number, Text extends string, F extends Fields> = [
+  MessageTemplate.Malformed<Text>
+] extends [never]
+  ? StatusProblem<Status> | ReservedProblem<keyof F> | MissingField<Text, F> | ServiceProblem<F>
+  : MessageTemplate.Malformed<Text>
+
+type StatusProblem<Status extends number> = number extends Status
+  ? never
+  : `${Status}` extends `${4 | 5}${Digit}${Digit}`
+    ? never
+    : `The status ${Status} is not an error status: use 400 to 599`
+
+type Digit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
+
+type ReservedProblem<Name> = Name extends (typeof reserved)[number]
+  ? `The field name '${Name}' is taken by every error`
+  : never
+
+type ServiceProblem<F extends Fields> = [Schema.Struct.Context<F>] extends [never]
+  ? never
+  : "The Schemas of the fields must not need services"
+
+type MissingField<Text extends string, F> = string extends Text
+  ? never
+  : Exclude<MessageTemplate.Parameters<Text>, keyof F> extends infer Name extends string
+    ? `The message names '{${Name}}', which is not one of the fields`
+    : never
+
+type ExceptionProblem<Text extends string> = [MessageTemplate.Malformed<Text>] extends [never]
+  ? MessageTemplate.Parameters<Text> extends infer Name extends string
+    ? string extends Name
+      ? never
+      : `The message of an exception has no parameters, but it names '{${Name}}'`
+    : never
+  : MessageTemplate.Malformed<Text>

@@ -1,0 +1,191 @@
+/**
+ * Audit events an application can record, each declared once: a type, a level, a message template, and optionally typed
+ * fields. A declaration is a value.
+ *
+ * `{ip}`, `{path}` and `{user}` are filled in from the `AuditContext` and are never asked for, nor can a field overwrite
+ * them. The other parameters are given where the event is added.
+ *
+ * @example
+ * import { AuditEvent } from "effect-registrar"
+ *
+ * const LoginFailed = AuditEvent.make("auth-login-failed", {
+ *   level: "Warning",
+ *   message: "User '{user}' failed to log in from {ip}: {reason}"
+ * })
+ *
+ * console.log(LoginFailed.type) // auth-login-failed
+ */
+import { Either, Schema } from "effect"
+import type { Check, FieldsOf } from "./ApiError.js"
+import { makeEncoder, type Encoder, type Fields } from "./internal/fields.js"
+import type { Level } from "./internal/level.js"
+import * as MessageTemplate from "./MessageTemplate.js"
+
+export type {
+  /**
+   * The levels of an event, lowest first.
+   *
+   * @category models
+   */
+  Level
+}
+
+/**
+ * A declared event.
+ *
+ * @category models
+ */
+export interface AuditEvent<Type extends string, Text extends string, F extends Fields> extends Any {
+  readonly type: Type
+  readonly text: Text
+  readonly fields: F
+}
+
+/**
+ * Any declared event.
+ *
+ * @category models
+ */
+export interface Any {
+  readonly type: string
+  readonly level: Level
+  /** The message template as it was written. */
+  readonly text: string
+  /** The same parsed, or what is wrong with it. A malformed template fails the registration, not the declaration. */
+  readonly template: Either.Either<MessageTemplate.MessageTemplate, MessageTemplate.MalformedTemplate>
+  readonly fields: Fields
+  readonly description: string | undefined
+  /** @internal */
+  readonly encode: Encoder
+}
+
+/**
+ * The names that come from the `AuditContext`.
+ *
+ * @category models
+ */
+export type ContextName = "ip" | "path" | "user"
+
+/** @internal */
+export const contextNames: ReadonlyArray<ContextName> = ["ip", "path", "user"]
+
+/** @internal */
+export const isContextName = (name: string): name is ContextName =>
+  (contextNames as ReadonlyArray<string>).includes(name)
+
+/**
+ * What `make` takes besides the type.
+ *
+ * @category models
+ */
+export interface Options<Text extends string, F extends Fields> {
+  readonly level: Level
+  /** A message template. Every parameter but `{ip}`, `{path}`, `{user}` is one of `fields`; without `fields`, parameters take any JSON value. */
+  readonly message: Text
+  /** What is given with the event, and stands in its details. There may be more than the message names. */
+  readonly fields?: F
+  /** For documents. */
+  readonly description?: string
+}
+
+/**
+ * Declares an event.
+ *
+ * A mistake in literals is a compile error. Values known only at run time are checked when the event is registered, and fail
+ * the Layer with `InvalidDefinition`.
+ *
+ * @category constructors
+ */
+export const make = <
+  const Type extends string,
+  const Text extends string,
+  const F extends Fields = Omit<FieldsOf<Text>, ContextName>
+>(
+  type: Type,
+  options: Options<Text, F> & Check<OptionsProblem<Text, F>>
+): AuditEvent<Type, Text, F> => {
+  const given: Options<Text, F> = options
+  const template = MessageTemplate.parse(given.message)
+  // Where no fields are given, `F` is what the template asks for, and so are these.
+  const fields = (given.fields ?? jsonFields(template)) as F
+  let encoder: Encoder | undefined
+  return {
+    type,
+    level: given.level,
+    text: given.message,
+    template,
+    fields,
+    description: given.description,
+    encode: (values, onMisfit) => (encoder ??= makeEncoder(fields))(values, onMisfit)
+  }
+}
+
+const jsonFields = (template: Any["template"]): Fields =>
+  Either.isRight(template)
+    ? Object.fromEntries(
+        template.right.parameters.filter((name) => !isContextName(name)).map((name) => [name, Schema.Unknown])
+      )
+    : {}
+
+const levels: ReadonlyArray<string> = ["Trace", "Debug", "Info", "Warning", "Error", "Fatal"]
+
+/**
+ * What is wrong with a declaration, as far as it can be seen without the other ones.
+ *
+ * @internal
+ */
+export const problemsOf = (event: Any): ReadonlyArray<string> => [
+  ...(levels.includes(event.level) ? [] : [`the level '${String(event.level)}' is none of ${levels.join(", ")}`]),
+  ...(Either.isLeft(event.template)
+    ? [event.template.left.message]
+    : event.template.right.parameters
+        .filter((name) => !isContextName(name) && !Object.hasOwn(event.fields, name))
+        .map((name) => `the message names '{${name}}', which is not one of the fields`)),
+  ...Object.keys(event.fields)
+    .filter(isContextName)
+    .map((name) => `the field '${name}' comes from AuditContext and cannot be declared`)
+]
+
+/**
+ * What is given with an event.
+ *
+ * @category type-level
+ */
+export type Params<E extends Any> = Readonly<Schema.Struct.Type<E["fields"]>>
+
+/**
+ * Whether the message names `{ip}` or `{path}`, which only an `AuditContext` knows. For a template known only at run time it
+ * does not: there, what is unknown is rendered as `null`.
+ *
+ * @category type-level
+ */
+export type NeedsContext<E extends Any> = string extends E["text"]
+  ? false
+  : MessageTemplate.Parameters<E["text"]> & ("ip" | "path") extends never
+    ? false
+    : true
+
+/**
+ * The sentence that says what is wrong with the options of `make`, or `never`.
+ *
+ * @category type-level
+ */
+export type OptionsProblem<Text extends string, F extends Fields> = [MessageTemplate.Malformed<Text>] extends [never]
+  ? TakenField<keyof F> | MissingField<Text, F> | ServiceProblem<F>
+  : MessageTemplate.Malformed<Text>
+
+type TakenField<Name> = string extends Name
+  ? never
+  : Name extends ContextName
+    ? `The field '${Name}' comes from AuditContext and cannot be declared`
+    : never
+
+type MissingField<Text extends string, F> = string extends Text
+  ? never
+  : Exclude<MessageTemplate.Parameters<Text>, keyof F | ContextName> extends infer Name extends string
+    ? `The message names '{${Name}}', which is not one of the fields`
+    : never
+
+type ServiceProblem<F extends Fields> = [Schema.Struct.Context<F>] extends [never]
+  ? never
+  : "The Schemas of the fields must not need services"

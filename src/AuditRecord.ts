@@ -1,0 +1,85 @@
+/**
+ * One stored line of the audit trail.
+ *
+ * A record is decided once, when the event is added: `line` holds the exact text, and nothing changed later in the
+ * application can reach it. Sinks store the line; `record` is for those that look inside.
+ */
+import { Data, Either, ParseResult, Schema } from "effect"
+import { stringify, type Json } from "./internal/json.js"
+import { wireLevels } from "./internal/level.js"
+
+const JsonSchema: Schema.Schema<Json> = Schema.suspend(() =>
+  Schema.Union(
+    Schema.String,
+    Schema.Number,
+    Schema.Boolean,
+    Schema.Null,
+    Schema.Array(JsonSchema),
+    Schema.Record({ key: Schema.String, value: JsonSchema })
+  )
+)
+
+/**
+ * What a line holds, in this order. `date` is UTC with milliseconds and `Z` (RFC 3339). `details` starts with `ip`, `path`
+ * and `user` where they are known, then has the parameters of the event.
+ *
+ * @category schemas
+ */
+export const Contents = Schema.Struct({
+  level: Schema.Literal(...wireLevels),
+  date: Schema.String.pipe(Schema.pattern(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)),
+  message: Schema.String,
+  event: Schema.Struct({
+    type: Schema.String,
+    details: Schema.Record({ key: Schema.String, value: JsonSchema })
+  }),
+  source: Schema.String
+})
+
+/**
+ * @category models
+ */
+export type Contents = typeof Contents.Type
+
+/**
+ * @category models
+ */
+export interface AuditRecord extends Contents {
+  /** The record as it is stored: one line of JSON, without the line end. */
+  readonly line: string
+}
+
+/**
+ * The record of the given contents.
+ *
+ * @category constructors
+ */
+export const make = (contents: Contents): AuditRecord => {
+  const { level, date, message, event, source } = contents
+  const line = stringify({ level, date, message, event: { type: event.type, details: event.details }, source })
+  return { level, date, message, event, source, line }
+}
+
+/**
+ * The line is not an audit record.
+ *
+ * @category errors
+ */
+export class InvalidRecord extends Data.TaggedError("InvalidRecord")<{ readonly reason: string }> {
+  override get message() {
+    return `The line is not an audit record: ${this.reason}`
+  }
+}
+
+const decodeContents = Schema.decodeUnknownEither(Schema.parseJson(Contents))
+
+/**
+ * Reads a stored line. `line` is kept as it was given, byte for byte.
+ *
+ * @category constructors
+ */
+export const fromLine = (line: string): Either.Either<AuditRecord, InvalidRecord> =>
+  Either.mapBoth(decodeContents(line), {
+    onRight: (contents) => ({ ...contents, line }),
+    onLeft: (error) => new InvalidRecord({ reason: ParseResult.TreeFormatter.formatErrorSync(error) })
+  })

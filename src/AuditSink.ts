@@ -1,0 +1,212 @@
+/**
+ * Where audit records go.
+ *
+ * A sink writes a batch and says when it is safe. Sinks are Layers, and compose as such: `combine` writes to several,
+ * `filter` keeps what is important enough, `bestEffort` makes a sink optional. The file sink lives in `AuditSink/File`.
+ *
+ * @example
+ * import { AuditSink } from "effect-registrar"
+ * import * as FileSink from "effect-registrar/AuditSink/File"
+ *
+ * const sink = AuditSink.combine(
+ *   FileSink.layer({ path: "audit.log.jsonl" }),
+ *   AuditSink.console.pipe(AuditSink.filter("Error"), AuditSink.bestEffort())
+ * )
+ */
+import { Chunk, Console, Context, Data, Effect, Exit, Fiber, Layer, Mailbox, Ref } from "effect"
+import type { Array as Arr, Duration } from "effect"
+import type { AuditRecord } from "./AuditRecord.js"
+import { isAtLeast, toWire, type Level } from "./internal/level.js"
+
+/**
+ * @category models
+ */
+export type Batch = Arr.NonEmptyReadonlyArray<AuditRecord>
+
+/**
+ * @category models
+ */
+export interface Service {
+  /**
+   * Succeeds once every record of the batch is as safe as this sink can make it; says the cause when it could not. Called by
+   * one writer at a time, in order. After a failure the same records are given again, at the head of a later batch, until
+   * they are written: a sink that has already stored a part of them must recognise the record objects.
+   */
+  readonly write: (batch: Batch) => Effect.Effect<void, AuditSinkError>
+}
+
+/**
+ * @category services
+ */
+export class AuditSink extends Context.Tag("effect-registrar/AuditSink")<AuditSink, Service>() {}
+
+/**
+ * A batch could not be written, or a sink could not be opened. `reason` is for decisions: `"Full"` goes away when there is
+ * room again, `"Unwritable"` when somebody mends it, `"Unavailable"` by itself.
+ *
+ * @category errors
+ */
+export class AuditSinkError extends Data.TaggedError("AuditSinkError")<{
+  readonly sink: string
+  readonly reason: "Full" | "Unwritable" | "Unavailable"
+  readonly description: string
+  readonly cause?: unknown
+}> {
+  override get message() {
+    return `The audit sink '${this.sink}' failed: ${this.description}`
+  }
+}
+
+/**
+ * Keeps the records in memory, for tests and for looking at what was written. Read them with `records`.
+ *
+ * @category sinks
+ */
+export const memory = (records: Ref.Ref<ReadonlyArray<AuditRecord>>): Layer.Layer<AuditSink> =>
+  Layer.succeed(AuditSink, { write: (batch) => Ref.update(records, (written) => [...written, ...batch]) })
+
+/**
+ * One line per record on standard output.
+ *
+ * @category sinks
+ */
+export const console: Layer.Layer<AuditSink> = Layer.succeed(AuditSink, {
+  write: (batch) => Console.log(batch.map((record) => record.line).join("\n"))
+})
+
+/**
+ * Takes everything and keeps nothing. The unit of `combine`.
+ *
+ * @category sinks
+ */
+export const empty: Layer.Layer<AuditSink> = Layer.sync(AuditSink, () => nothing)
+
+/**
+ * Writes every record to all sinks, at the same time. A record is safe once it is safe in each of them; where one fails, only
+ * that one is given the records again.
+ *
+ * @category combinators
+ */
+export const combine = <Layers extends ReadonlyArray<Layer.Layer<AuditSink, unknown, unknown>>>(
+  ...layers: Layers
+): Layer.Layer<AuditSink, Layer.Layer.Error<Layers[number]>, Layer.Layer.Context<Layers[number]>> => {
+  // The compiler does not see that a member of `Layers` is a Layer of the union of their parameters.
+  const members = layers as ReadonlyArray<
+    Layer.Layer<AuditSink, Layer.Layer.Error<Layers[number]>, Layer.Layer.Context<Layers[number]>>
+  >
+  return Layer.scoped(AuditSink, Effect.map(Effect.forEach(members, useSink), combineAll))
+}
+
+const combineAll = (sinks: ReadonlyArray<Service>): Service => {
+  // What a member has stored of a batch that failed elsewhere: the batch comes again, and must not be doubled here.
+  const storedByMember: Array<WeakSet<AuditRecord> | undefined> = sinks.map(() => undefined)
+
+  const writeTo = (sink: Service, member: number, batch: Batch) => {
+    const stored = storedByMember[member]
+    const missing = stored === undefined ? batch : batch.filter((record) => !stored.has(record))
+    return Effect.exit(isBatch(missing) ? sink.write(missing) : Effect.void)
+  }
+
+  return {
+    write: (batch) =>
+      Effect.forEach(sinks, (sink, member) => writeTo(sink, member, batch), { concurrency: "unbounded" }).pipe(
+        Effect.flatMap((exits) => {
+          const failed = exits.find(Exit.isFailure)
+          exits.forEach((exit, member) => {
+            storedByMember[member] = failed !== undefined && Exit.isSuccess(exit) ? new WeakSet(batch) : undefined
+          })
+          return failed ?? Effect.void
+        })
+      )
+  }
+}
+
+/**
+ * Lets through what is at least as severe as the given level.
+ *
+ * @category combinators
+ */
+export const filter =
+  (minimum: Level) =>
+  <E, R>(layer: Layer.Layer<AuditSink, E, R>): Layer.Layer<AuditSink, E, R> =>
+    Layer.scoped(
+      AuditSink,
+      Effect.map(
+        useSink(layer),
+        (sink): Service => ({
+          write: (batch) => {
+            const kept = batch.filter((record) => isAtLeast(record.level, toWire(minimum)))
+            return isBatch(kept) ? sink.write(kept) : Effect.void
+          }
+        })
+      )
+    )
+
+/**
+ * Makes a sink optional: it never fails, never slows the others down, and is left out when it cannot be opened. What it
+ * misses while it fails, hangs or lags behind by more than `capacity` records is counted and said in the application log.
+ * When the Layer closes, it is given `closeWithin` to finish.
+ *
+ * @category combinators
+ */
+export const bestEffort =
+  (options?: { readonly capacity?: number; readonly closeWithin?: Duration.DurationInput }) =>
+  <E, R>(layer: Layer.Layer<AuditSink, E, R>): Layer.Layer<AuditSink, never, R> =>
+    Layer.scoped(
+      AuditSink,
+      useSink(layer).pipe(
+        Effect.flatMap((sink) => decouple(sink, options?.capacity ?? 8192, options?.closeWithin ?? "5 seconds")),
+        Effect.catchAllCause((cause) =>
+          Effect.as(Effect.logWarning("An optional audit sink could not be opened and is left out", cause), nothing)
+        )
+      )
+    )
+
+const decouple = Effect.fnUntraced(function* (sink: Service, capacity: number, closeWithin: Duration.DurationInput) {
+  const waiting = yield* Mailbox.make<AuditRecord>({ capacity, strategy: "dropping" })
+  let missed = 0
+
+  const forward = Effect.fnUntraced(function* (batch: Batch) {
+    const exit = yield* Effect.exit(sink.write(batch))
+    if (Exit.isFailure(exit)) {
+      if (missed === 0) yield* Effect.logWarning("An optional audit sink fails; records are left out of it", exit.cause)
+      missed += batch.length
+    } else if (missed > 0) {
+      yield* Effect.logWarning(`An optional audit sink works again; ${missed} records are missing from it`)
+      missed = 0
+    }
+  })
+  const forwardAll: Effect.Effect<void> = Effect.flatMap(waiting.takeAll, ([records, done]) => {
+    const batch = Chunk.toReadonlyArray(records)
+    return Effect.zipRight(isBatch(batch) ? forward(batch) : Effect.void, done ? Effect.void : forwardAll)
+  })
+
+  // A daemon, because closing must not wait for a write that hangs.
+  const forwarder = yield* Effect.forkDaemon(forwardAll)
+  yield* Effect.addFinalizer(() =>
+    waiting.end.pipe(
+      Effect.zipRight(Fiber.await(forwarder)),
+      Effect.timeoutOption(closeWithin),
+      Effect.zipRight(Fiber.interruptFork(forwarder)),
+      Effect.zipRight(
+        Effect.suspend(() =>
+          missed > 0 ? Effect.logWarning(`${missed} records are missing from an optional audit sink`) : Effect.void
+        )
+      )
+    )
+  )
+
+  return {
+    write: (batch) =>
+      Effect.map(waiting.offerAll(batch), (refused) => {
+        missed += refused.length
+      })
+  } satisfies Service
+})
+
+const nothing: Service = { write: () => Effect.void }
+
+const isBatch = (records: ReadonlyArray<AuditRecord>): records is Batch => records.length > 0
+
+const useSink = <E, R>(layer: Layer.Layer<AuditSink, E, R>) =>
+  Effect.map(Layer.build(layer), (context) => Context.get(context, AuditSink))

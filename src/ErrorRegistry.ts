@@ -1,0 +1,353 @@
+/**
+ * The errors and exceptions of one application, as a service.
+ *
+ * It starts with the built-in definitions. Extensions register theirs while the application is built; an application
+ * overrides any definition explicitly. What is registered answers `HttpErrors`, and is plain data for documents.
+ */
+import { Context, Data, Effect, Layer } from "effect"
+import * as ApiError from "./ApiError.js"
+import { report } from "./Registration.js"
+import type { Conflict, ErrorProof, InvalidDefinition, Refusal, RegistrationConflict } from "./Registration.js"
+
+/**
+ * What one owner registers.
+ *
+ * @category models
+ */
+export interface Registration {
+  /** Who registers, for messages: the name of an extension. */
+  readonly owner: string
+  readonly errors?: ReadonlyArray<ApiError.Any>
+  readonly exceptions?: ReadonlyArray<ApiError.Exception<unknown, string>>
+  /** Answers in place of the definition with the same id and status, or else of the status's default. */
+  readonly overrides?: ReadonlyArray<ApiError.Any>
+}
+
+/**
+ * A registered error as plain data.
+ *
+ * @category models
+ */
+export interface Definition {
+  readonly id: string
+  readonly status: number
+  readonly message: string
+  readonly fields: ReadonlyArray<string>
+  readonly description: string | undefined
+  readonly owner: string
+  /** Whether it answers for its status where no id is given. */
+  readonly isDefault: boolean
+  /** The names of the exception classes that answer with it. */
+  readonly exceptions: ReadonlyArray<string>
+}
+
+/**
+ * @category models
+ */
+export interface Service {
+  /** Registers what can be registered, also while the application runs, and returns what was refused. */
+  readonly register: (registration: Registration) => Effect.Effect<ReadonlyArray<Refusal>>
+  /** The error that answers for a failure or defect: by the most specific registered class, after overrides. */
+  readonly errorOf: (failure: unknown) => ApiError.Any | undefined
+  /** The error with this id and status or, without an id, the status's default: its first definition. */
+  readonly errorFor: (status: number, id?: string) => ApiError.Any | undefined
+  /** Everything registered, in order of registration. */
+  readonly definitions: Effect.Effect<ReadonlyArray<Definition>>
+}
+
+/**
+ * @category services
+ */
+export class ErrorRegistry extends Context.Tag("effect-registrar/ErrorRegistry")<ErrorRegistry, Service>() {}
+
+/** 400: the request cannot be read. @category built-in errors */
+export class BadRequest extends ApiError.make<BadRequest>()("bad-request", {
+  status: 400,
+  message: "The request could not be understood"
+}) {}
+
+/** 401: nobody knows who asks. @category built-in errors */
+export class Unauthenticated extends ApiError.make<Unauthenticated>()("unauthenticated", {
+  status: 401,
+  message: "Authentication is required to access this resource"
+}) {}
+
+/** 403: who asks may not. @category built-in errors */
+export class Unauthorized extends ApiError.make<Unauthorized>()("unauthorized", {
+  status: 403,
+  message: "You are not allowed to access this resource"
+}) {}
+
+/** 404: nothing is there. @category built-in errors */
+export class NotFound extends ApiError.make<NotFound>()("not-found", {
+  status: 404,
+  message: "The requested resource could not be found"
+}) {}
+
+/** 405: the path exists, but not for this method. @category built-in errors */
+export class MethodNotAllowed extends ApiError.make<MethodNotAllowed>()("method-not-allowed", {
+  status: 405,
+  message: "The method is not allowed for this resource"
+}) {}
+
+/** 413: the body is too large. @category built-in errors */
+export class ContentTooLarge extends ApiError.make<ContentTooLarge>()("content-too-large", {
+  status: 413,
+  message: "The body of the request is too large"
+}) {}
+
+/** 415: the body is of a kind that is not understood. @category built-in errors */
+export class UnsupportedMediaType extends ApiError.make<UnsupportedMediaType>()("unsupported-media-type", {
+  status: 415,
+  message: "The media type of the request is not supported"
+}) {}
+
+/** 500: a mistake of the server. @category built-in errors */
+export class InternalServerError extends ApiError.make<InternalServerError>()("internal-server-error", {
+  status: 500,
+  message: "The server made an error while it processed the request"
+}) {}
+
+/** 503: not now. @category built-in errors */
+export class ServiceUnavailable extends ApiError.make<ServiceUnavailable>()("service-unavailable", {
+  status: 503,
+  message: "The service is not available at the moment"
+}) {}
+
+/**
+ * What every registry starts with.
+ *
+ * @category built-in errors
+ */
+export const builtIns = [
+  BadRequest,
+  Unauthenticated,
+  Unauthorized,
+  NotFound,
+  MethodNotAllowed,
+  ContentTooLarge,
+  UnsupportedMediaType,
+  InternalServerError,
+  ServiceUnavailable
+] as const
+
+/**
+ * @category built-in errors
+ */
+export type BuiltIn = InstanceType<(typeof builtIns)[number]>
+
+/**
+ * A failure that chooses its answer at run time. Made by `abort`.
+ *
+ * @category failures
+ */
+export class Aborted extends Data.TaggedError("Aborted")<{
+  readonly status: number
+  readonly id?: string | undefined
+  readonly description?: string | undefined
+  readonly fields?: Readonly<Record<string, unknown>> | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}> {
+  override get message() {
+    return `Aborted with ${this.status}${this.id === undefined ? "" : ` ${this.id}`}`
+  }
+}
+
+/**
+ * Ends the request with a status, and an id known only at run time.
+ *
+ * - With an `id` that is registered for the status: that error, with `fields`.
+ * - With an unknown `id`: the status's default, and an Error in the application log.
+ * - Without: the status's default; `description` takes the place of its message.
+ * - Where a status has no definition, the id is made from the reason phrase (`i-m-a-teapot`).
+ *
+ * A status outside 400 to 599 is a mistake: `internal-server-error`, and an Error in the application log.
+ *
+ * @example
+ * import { ErrorRegistry } from "effect-registrar"
+ *
+ * const teapot = ErrorRegistry.abort(418, { description: "No coffee here" })
+ *
+ * @category failures
+ */
+export const abort = (
+  status: number,
+  options?: {
+    readonly id?: string | undefined
+    readonly description?: string | undefined
+    readonly fields?: Readonly<Record<string, unknown>> | undefined
+    readonly headers?: Readonly<Record<string, string>> | undefined
+  }
+): Effect.Effect<never, Aborted> => new Aborted({ status, ...options })
+
+/**
+ * A registry with the built-in definitions.
+ *
+ * @category constructors
+ */
+export const make: Effect.Effect<Service> = Effect.sync(() => {
+  const entryByKey = new Map<string, Entry>()
+  const firstByStatus = new Map<number, Entry>()
+  const overrideByKey = new Map<string, Entry>()
+  // Errors under their own class, exceptions under theirs: a failure is looked up along its prototype chain.
+  const answerByPrototype = new Map<object, Answering>()
+
+  const addError = (owner: string, error: ApiError.Any): ReadonlyArray<Refusal> => {
+    const known = entryByKey.get(keyOf(error))
+    if (known?.error === error) return []
+    const refused = known === undefined ? check(owner, error) : [conflict("error", nameOf(error), known.owner, owner)]
+    if (refused.length > 0) return refused
+    const entry = { owner, error }
+    entryByKey.set(keyOf(error), entry)
+    if (!firstByStatus.has(error.status)) firstByStatus.set(error.status, entry)
+    answerByPrototype.set(error.prototype, { owner, error, className: error.id })
+    return []
+  }
+
+  const addException = (owner: string, { exception, error }: ApiError.Exception<unknown, string>): ReadonlyArray<Refusal> => {
+    const className = exception.name
+    if (error.status < 500) {
+      return [invalid(owner, error.id, `the exception '${className}' must answer with a 5xx status, not ${error.status}`)]
+    }
+    const known = answerByPrototype.get(exception.prototype)
+    if (known !== undefined) return known.error === error ? [] : [conflict("exception", className, known.owner, owner)]
+    const refused = addError(owner, error)
+    if (refused.length === 0) answerByPrototype.set(exception.prototype, { owner, error, className })
+    return refused
+  }
+
+  const addOverride = (owner: string, error: ApiError.Any): ReadonlyArray<Refusal> => {
+    const known = overrideByKey.get(keyOf(error)) ?? newDefaultOf(error.status)
+    if (known?.error === error) return []
+    const excluded = known !== undefined && (keyOf(known.error) === keyOf(error) || !entryByKey.has(keyOf(error)))
+    const refused = excluded ? [conflict("override", nameOf(error), known.owner, owner)] : check(owner, error)
+    if (refused.length > 0) return refused
+    overrideByKey.set(keyOf(error), { owner, error })
+    answerByPrototype.set(error.prototype, { owner, error, className: error.id })
+    return []
+  }
+
+  /** An override with an id that nobody registered: it takes the place of its status's default. */
+  const newDefaultOf = (status: number): Entry | undefined => {
+    for (const [key, entry] of overrideByKey) {
+      if (entry.error.status === status && !entryByKey.has(key)) return entry
+    }
+    return undefined
+  }
+
+  const overridden = (error: ApiError.Any): ApiError.Any =>
+    (
+      overrideByKey.get(keyOf(error)) ??
+      (firstByStatus.get(error.status)?.error === error ? newDefaultOf(error.status) : undefined)
+    )?.error ?? error
+
+  const errorOf = (failure: unknown): ApiError.Any | undefined => {
+    for (const prototype of prototypesOf(failure)) {
+      const answering = answerByPrototype.get(prototype)
+      if (answering !== undefined) return overrideByKey.size === 0 ? answering.error : overridden(answering.error)
+    }
+    return undefined
+  }
+
+  const errorFor = (status: number, id?: string): ApiError.Any | undefined => {
+    if (id !== undefined) {
+      return (overrideByKey.get(`${status} ${id}`) ?? entryByKey.get(`${status} ${id}`))?.error
+    }
+    const first = firstByStatus.get(status)
+    return first === undefined ? newDefaultOf(status)?.error : overridden(first.error)
+  }
+
+  const define = ({ owner, error }: Entry): Definition => ({
+    id: error.id,
+    status: error.status,
+    message: error.text,
+    fields: Object.keys(error.fields),
+    description: error.description,
+    owner,
+    isDefault: errorFor(error.status) === error,
+    exceptions: [...answerByPrototype.values()]
+      .filter((answering) => answering.error === error && answering.className !== error.id)
+      .map(({ className }) => className)
+  })
+
+  for (const error of builtIns) addError("effect-registrar", error)
+
+  return {
+    register: ({ owner, errors = [], exceptions = [], overrides = [] }) =>
+      Effect.sync(() => [
+        ...errors.flatMap((error) => addError(owner, error)),
+        ...exceptions.flatMap((exception) => addException(owner, exception)),
+        ...overrides.flatMap((error) => addOverride(owner, error))
+      ]),
+    errorOf,
+    errorFor,
+    definitions: Effect.sync(() => {
+      const replaced = [...entryByKey].map(([key, entry]) => overrideByKey.get(key) ?? entry)
+      const added = [...overrideByKey].filter(([key]) => !entryByKey.has(key)).map(([, entry]) => entry)
+      return [...replaced, ...added].map(define)
+    })
+  }
+})
+
+interface Entry {
+  readonly owner: string
+  readonly error: ApiError.Any
+}
+
+interface Answering extends Entry {
+  readonly className: string
+}
+
+const keyOf = (error: ApiError.Any) => `${error.status} ${error.id}`
+
+const nameOf = (error: ApiError.Any) => `${error.id} (${error.status})`
+
+const check = (owner: string, error: ApiError.Any) =>
+  ApiError.problemsOf(error).map((problem) => invalid(owner, error.id, problem))
+
+const invalid = (owner: string, name: string, problem: string): Refusal => ({ _tag: "Invalid", owner, name, problem })
+
+const conflict = (kind: Conflict["kind"], name: string, first: string, second: string): Refusal => ({
+  _tag: "Conflict",
+  conflict: { kind, name, owners: [first, second] }
+})
+
+function* prototypesOf(failure: unknown) {
+  if (typeof failure !== "object" || failure === null) return
+  // A failure may be a hostile proxy; it then has no class.
+  try {
+    for (let at: unknown = Object.getPrototypeOf(failure); at !== null; at = Object.getPrototypeOf(at)) yield at as object
+  } catch {
+    return
+  }
+}
+
+/**
+ * @category layers
+ */
+export const layer: Layer.Layer<ErrorRegistry> = Layer.effect(ErrorRegistry, make)
+
+/**
+ * Overrides definitions: an error with the id and status of a registered one answers in its place; one with a new id becomes
+ * the default of its status. The order in which Layers are built makes no difference.
+ *
+ * @example
+ * import { ApiError, ErrorRegistry } from "effect-registrar"
+ *
+ * class NoSuchPage extends ApiError.make<NoSuchPage>()("not-found", { status: 404, message: "There is no such page" }) {}
+ *
+ * const overrides = ErrorRegistry.override(NoSuchPage)
+ *
+ * @category layers
+ */
+export const override = <const Errors extends ReadonlyArray<ApiError.Any>>(
+  ...errors: Errors
+): Layer.Layer<ErrorProof<InstanceType<Errors[number]>>, RegistrationConflict | InvalidDefinition, ErrorRegistry> =>
+  // The proof exists for the compiler alone. Fresh, because each registry that it is built for must hear of it.
+  Layer.fresh(
+    Layer.effectDiscard(
+      Effect.flatMap(ErrorRegistry, (registry) =>
+        Effect.flatMap(registry.register({ owner: "the application", overrides: errors }), report)
+      )
+    )
+  ) as Layer.Layer<never, RegistrationConflict | InvalidDefinition, ErrorRegistry> as never

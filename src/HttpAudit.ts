@@ -1,0 +1,84 @@
+/**
+ * Gives every request its `AuditContext`, and lets its response go once what it added to the audit log is safe.
+ *
+ * @example
+ * import { HttpAudit } from "effect-registrar"
+ *
+ * // Behind one reverse proxy, which appends the address it was called from to `X-Forwarded-For`.
+ * const audit = HttpAudit.layer({ trustedProxies: 1 })
+ */
+import { HttpLayerRouter, HttpServerRequest } from "@effect/platform"
+import { Context, Effect, Layer, Option } from "effect"
+import { AuditContext } from "./AuditContext.js"
+import { Added, AuditLog, AuditUnavailable } from "./AuditLog.js"
+import { ErrorRegistry } from "./ErrorRegistry.js"
+import { clientAddress } from "./internal/clientAddress.js"
+import { report } from "./Registration.js"
+import type { ErrorProof, InvalidDefinition, RegistrationConflict } from "./Registration.js"
+
+/**
+ * @category models
+ */
+export interface Options {
+  /**
+   * How many reverse proxies stand before the server, each of which appends to `X-Forwarded-For`. `ip` is the address that
+   * the outermost of them saw; whatever stands before it in the header was written by the client. Default: 0, the address of
+   * the connection.
+   */
+  readonly trustedProxies?: number | undefined
+  /**
+   * What a response waits for: that its events are as safe as the sink can make them, or only that they are accepted.
+   * Default: `"safe"`. A response never waits longer than the audit log's `requireWithin`, nor for a sink that fails: the
+   * events stay in the queue, and a handler that must not go on without them uses `require`.
+   */
+  readonly waitFor?: "accepted" | "safe" | undefined
+}
+
+/**
+ * Registers `audit-unavailable`, and gives the routes it is provided to their `AuditContext`. It wants to be outside of
+ * whatever answers failures, so that events of a failing request are waited for as well: provide it after `HttpErrors.layer`.
+ *
+ * @category layers
+ */
+export const layer = (
+  options?: Options
+): Layer.Layer<
+  | HttpLayerRouter.Request<"Requires", AuditContext>
+  | HttpLayerRouter.Request<"GlobalRequires", AuditContext>
+  | ErrorProof<AuditUnavailable>,
+  RegistrationConflict | InvalidDefinition,
+  HttpLayerRouter.HttpRouter | AuditLog | ErrorRegistry
+> =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const router = yield* HttpLayerRouter.HttpRouter
+      const audit = yield* AuditLog
+      const errors = yield* ErrorRegistry
+      yield* Effect.flatMap(errors.register({ owner: "effect-registrar", errors: [AuditUnavailable] }), report)
+
+      const trustedProxies = options?.trustedProxies ?? 0
+      const settle = options?.waitFor === "accepted" ? () => Effect.void : audit.whenSafe
+
+      yield* router.addGlobalMiddleware((app) =>
+        Effect.contextWithEffect((context: Context.Context<HttpServerRequest.HttpServerRequest>) => {
+          const request = Context.get(context, HttpServerRequest.HttpServerRequest)
+          const added = { position: 0 }
+          const own = Context.make(AuditContext, contextOf(request, trustedProxies)).pipe(Context.add(Added, added))
+          return Effect.onExit(
+            Effect.mapInputContext(app, (given: Context.Context<never>) => Context.merge(given, own)),
+            // Also after a failure, a defect or a disconnect. That it failed has been logged where it failed.
+            () => (added.position === 0 ? Effect.void : Effect.ignore(settle(added.position)))
+          )
+        })
+      )
+    })
+    // What the layer provides reaches the routes through the middleware, and its proof exists for the compiler alone.
+  ) as Layer.Layer<never, RegistrationConflict | InvalidDefinition, HttpLayerRouter.HttpRouter | AuditLog | ErrorRegistry> as never
+
+const contextOf = (request: HttpServerRequest.HttpServerRequest, trustedProxies: number): typeof AuditContext.Service => {
+  const remoteAddress = Option.getOrUndefined(request.remoteAddress)
+  return {
+    ip: clientAddress(remoteAddress, request.headers["x-forwarded-for"], trustedProxies),
+    path: request.originalUrl.split("?", 1)[0]
+  }
+}

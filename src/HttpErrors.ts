@@ -1,0 +1,285 @@
+/**
+ * Any failure of a handler to its registered JSON response.
+ *
+ * Expected failures answer for themselves; exceptions, failures of other classes and defects alike, answer with what their
+ * class is registered for, else with `internal-server-error`. The client learns nothing of an exception's cause: that goes,
+ * once, to the application log, with the trace and the id that the response carries as `x-request-id`. The framework's own
+ * failures (unknown path, wrong method, malformed or oversized request) have their registered answers too.
+ *
+ * `layer` does this for `HttpLayerRouter`, `handle` for a plain pipeline. A response that a handler made itself is left alone.
+ *
+ * @example
+ * import { ApiError, ErrorRegistry, Extension, HttpErrors } from "effect-registrar"
+ * import { HttpServerResponse } from "@effect/platform"
+ * import { Effect, Layer } from "effect"
+ *
+ * class NoBadger extends ApiError.make<NoBadger>()("zoo-no-badger", { status: 404, message: "There is no badger" }) {}
+ *
+ * const handler: Effect.Effect<HttpServerResponse.HttpServerResponse, NoBadger> = new NoBadger()
+ *
+ * // `NoBadger` is gone from the failures, and asked for as a proof that the layer of `Zoo` provides.
+ * const app = HttpErrors.handle(handler)
+ *
+ * const Zoo = Extension.make("zoo", { errors: [NoBadger] })
+ */
+import {
+  HttpLayerRouter,
+  HttpServerError,
+  HttpServerRequest,
+  HttpServerResponse,
+  Multipart
+} from "@effect/platform"
+import type { HttpApp, HttpBody } from "@effect/platform"
+import { Cause, Chunk, Effect, HashSet, Layer, Option, ParseResult, Random } from "effect"
+import * as ApiError from "./ApiError.js"
+import {
+  Aborted,
+  BadRequest,
+  ContentTooLarge,
+  ErrorRegistry,
+  InternalServerError,
+  MethodNotAllowed,
+  NotFound,
+  ServiceUnavailable,
+  type BuiltIn
+} from "./ErrorRegistry.js"
+import * as BoundedRequest from "./internal/boundedRequest.js"
+import { safeHeaders } from "./internal/headers.js"
+import { stringify } from "./internal/json.js"
+import * as RouteTable from "./internal/routeTable.js"
+import { isErrorStatus, phraseId, reasonPhrase } from "./internal/status.js"
+import type { Registered } from "./Registration.js"
+
+/**
+ * Failures that have an answer without being registered: the framework's, the built-in errors, and `abort`.
+ *
+ * A `ParseError` counts as a malformed request. Where data of your own does not decode, that is an exception: `Effect.orDie`.
+ *
+ * @category type-level
+ */
+export type Answered =
+  | HttpServerError.RouteNotFound
+  | HttpServerError.RequestError
+  | HttpServerError.ResponseError
+  | HttpBody.HttpBodyError
+  | Multipart.MultipartError
+  | ParseResult.ParseError
+  | Aborted
+  | BuiltIn
+
+/**
+ * The failures among `E` that have to be registered. An ApiError whose id is known only at run time is looked up then.
+ *
+ * @category type-level
+ */
+export type MustBeRegistered<E> = E extends Answered
+  ? never
+  : E extends ApiError.ApiError<infer Id, {}>
+    ? string extends Id
+      ? never
+      : E
+    : E
+
+/**
+ * The proofs that a pipeline asks for.
+ *
+ * @category type-level
+ */
+export type Proofs<E> = MustBeRegistered<E> extends infer Left ? (Left extends unknown ? Registered<Left> : never) : never
+
+/**
+ * @category models
+ */
+export interface Options {
+  /** Bodies larger than this are answered with `content-too-large`. In bytes; default: 10 MiB. */
+  readonly maxBodySize?: number | undefined
+}
+
+/**
+ * Answers every failure of a handler. What the handler fails with is asked for as a proof of registration.
+ *
+ * Interruption by the client passes through, so that it stays a 499; any other interruption is a `service-unavailable`.
+ *
+ * @category combinators
+ */
+export const handle = <E, R>(
+  handler: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | ErrorRegistry | Proofs<E>> =>
+  Effect.catchAllCause(handler, (cause) =>
+    Effect.flatMap(ErrorRegistry, (registry) => answerCause(registry, cause, () => []))
+  )
+
+/**
+ * Answers everything that fails in the router: routes, middleware, and the router itself. Provide it to the routes.
+ *
+ * @category layers
+ */
+export const layer = (
+  options?: Options
+): Layer.Layer<
+  HttpLayerRouter.HttpRouter | HttpLayerRouter.Request.From<"Error", Answered> | HttpLayerRouter.Request.From<"GlobalError", Answered>,
+  never,
+  HttpLayerRouter.HttpRouter | ErrorRegistry
+> =>
+  Layer.effect(
+    HttpLayerRouter.HttpRouter,
+    Effect.gen(function* () {
+      const router = yield* HttpLayerRouter.HttpRouter
+      const registry = yield* ErrorRegistry
+      const table = RouteTable.make(yield* HttpLayerRouter.RouterConfig)
+      const limit = options?.maxBodySize ?? 10 * 1024 * 1024
+      const middleware = (app: HttpApp.Default<unknown>) =>
+        Effect.catchAllCause(BoundedRequest.limit(app, limit), (cause) => answerCause(registry, cause, table.methodsOf))
+      // The types let a middleware handle only failures that it names. This one handles whatever there is.
+      yield* router.addGlobalMiddleware(middleware as never)
+      return RouteTable.watch(router, table)
+    })
+    // What the layer proves exists for the compiler alone.
+  ) as Layer.Layer<HttpLayerRouter.HttpRouter, never, HttpLayerRouter.HttpRouter | ErrorRegistry> as never
+
+/**
+ * For `serve({ middleware })`: answers what fails after the router, in a pre-response handler for example, which the platform
+ * would answer with an empty 500.
+ *
+ * @category combinators
+ */
+export const lastResort =
+  (registry: typeof ErrorRegistry.Service) =>
+  <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<never, R> =>
+    Effect.catchAllCause(app, (cause) => answerCause(registry, cause, () => []))
+
+type Registry = typeof ErrorRegistry.Service
+type MethodsOf = (url: string) => ReadonlyArray<string>
+type Answer = Effect.Effect<HttpServerResponse.HttpServerResponse>
+
+const answerCause = (registry: Registry, cause: Cause.Cause<unknown>, methodsOf: MethodsOf): Answer => {
+  if (Cause.isInterruptedOnly(cause) && !Cause.isEmpty(cause)) {
+    // Passed on with nothing but the interruption in it.
+    if (isClientAbort(cause)) return Effect.failCause(cause as Cause.Cause<never>)
+    return send(registry.errorFor(503) ?? ServiceUnavailable)
+  }
+  // The platform's way out of a handler: a response thrown as a defect is a response.
+  const thrown = Chunk.findFirst(Cause.defects(cause), HttpServerResponse.isServerResponse)
+  if (Option.isSome(thrown)) return Effect.succeed(thrown.value)
+
+  const primary = Option.getOrUndefined(Option.orElse(Cause.failureOption(cause), () => Cause.dieOption(cause)))
+  const isDefect = Option.isNone(Cause.failureOption(cause))
+  const expected = answerExpected(registry, primary, isDefect, methodsOf)
+  if (expected === undefined) return answerException(registry, primary, cause)
+  // Defects beside an expected failure, of a finalizer for example, answer nothing, but must not vanish either.
+  const defects = Cause.keepDefects(cause)
+  return isDefect || Option.isNone(defects) ? expected : Effect.flatMap(expected, logException(defects.value))
+}
+
+const isClientAbort = (cause: Cause.Cause<unknown>) =>
+  HashSet.has(Cause.interruptors(cause), HttpServerError.clientAbortFiberId)
+
+/** Failures that belong to the conversation with the client, and are no concern of the application log. */
+const answerExpected = (
+  registry: Registry,
+  failure: unknown,
+  isDefect: boolean,
+  methodsOf: MethodsOf
+): Answer | undefined => {
+  if (failure instanceof Aborted) return answerAborted(registry, failure)
+  if (failure instanceof HttpServerError.RouteNotFound) return answerNotFound(registry, failure.request, methodsOf)
+  if (failure instanceof HttpServerError.RequestError) {
+    return failure.cause instanceof BoundedRequest.BodyTooLarge
+      ? sendLast(registry.errorFor(413) ?? ContentTooLarge)
+      : send(registry.errorFor(400) ?? BadRequest)
+  }
+  if (failure instanceof Multipart.MultipartError && failure.reason !== "InternalError") {
+    return failure.reason === "Parse"
+      ? send(registry.errorFor(400) ?? BadRequest)
+      : sendLast(registry.errorFor(413) ?? ContentTooLarge)
+  }
+  // As a failure it is a request that did not decode; whoever makes it a defect says that it was not the client's doing.
+  if (ParseResult.isParseError(failure) && !isDefect) return send(registry.errorFor(400) ?? BadRequest)
+  if (ApiError.isApiError(failure)) {
+    const error = registry.errorOf(failure)
+    if (error !== undefined) return send(error, failure)
+  }
+  return undefined
+}
+
+const answerException = (registry: Registry, exception: unknown, cause: Cause.Cause<unknown>): Answer =>
+  Effect.flatMap(
+    send(registry.errorOf(exception) ?? registry.errorFor(500) ?? InternalServerError),
+    logException(cause)
+  )
+
+/** Says in the application log what the client must not know, under an id that the client is told. */
+const logException = (cause: Cause.Cause<unknown>) => (response: HttpServerResponse.HttpServerResponse) =>
+  Effect.gen(function* () {
+    const requestId = yield* makeRequestId
+    const request = yield* Effect.serviceOption(HttpServerRequest.HttpServerRequest)
+    const what = Option.match(request, {
+      onNone: () => "a request",
+      onSome: ({ method, originalUrl }) => `${method} ${pathOf(originalUrl)}`
+    })
+    yield* Effect.logError(`Unhandled exception for ${what}`, cause).pipe(
+      Effect.annotateLogs({ requestId, module: "effect-registrar" })
+    )
+    return HttpServerResponse.setHeader(response, "x-request-id", requestId)
+  })
+
+/** 64 random bits, as text. */
+const makeRequestId = Effect.map(
+  Effect.all([Random.nextIntBetween(0, 2 ** 32), Random.nextIntBetween(0, 2 ** 32)]),
+  (halves) => halves.map((half) => half.toString(16).padStart(8, "0")).join("")
+)
+
+const answerNotFound = (registry: Registry, request: HttpServerRequest.HttpServerRequest, methodsOf: MethodsOf): Answer => {
+  const allow = methodsOf(request.url).join(", ")
+  if (allow === "") return send(registry.errorFor(404) ?? NotFound)
+  if (request.method === "OPTIONS") return Effect.succeed(HttpServerResponse.empty({ status: 200, headers: { allow } }))
+  return Effect.map(send(registry.errorFor(405) ?? MethodNotAllowed), HttpServerResponse.setHeader("allow", allow))
+}
+
+const answerAborted = (registry: Registry, aborted: Aborted): Answer => {
+  const { status, id, description, headers } = aborted
+  if (!isErrorStatus(status)) {
+    return warnAbort(`abort was given ${String(status)}, which is not an error status`, send(registry.errorFor(500) ?? InternalServerError))
+  }
+  const found = id === undefined ? undefined : registry.errorFor(status, id)
+  const error = found ?? registry.errorFor(status)
+  const safe = safeHeaders(headers ?? {})
+  const answered = (
+    error !== undefined && (found !== undefined || description === undefined)
+      ? send(error, found === undefined ? {} : (aborted.fields ?? {}))
+      : sendBody(status, { id: error?.id ?? phraseId(status), message: description ?? reasonPhrase(status) })
+  ).pipe(Effect.map(HttpServerResponse.setHeaders(safe.headers)))
+  const mistakes = [
+    ...(id !== undefined && found === undefined ? [`abort was given the id '${id}', which is not registered for ${status}`] : []),
+    ...safe.problems.map((problem) => `abort with ${status}: ${problem}`)
+  ]
+  return mistakes.length === 0 ? answered : warnAbort(mistakes.join("; "), answered)
+}
+
+const warnAbort = (mistake: string, answered: Answer): Answer =>
+  Effect.zipRight(Effect.annotateLogs(Effect.logError(mistake), "module", "effect-registrar"), answered)
+
+const send = (error: ApiError.Any, instance: object = {}): Answer => {
+  const { status, headers, body, problems } = error.answer(instance)
+  const response = json(status, body, headers)
+  if (problems.length === 0) return Effect.succeed(response)
+  return Effect.as(
+    Effect.annotateLogs(
+      Effect.logError(`The answer '${error.id}' is incomplete: ${problems.join("; ")}`),
+      "module",
+      "effect-registrar"
+    ),
+    response
+  )
+}
+
+/** The rest of the request will not be read, so the connection cannot be used again. */
+const sendLast = (error: ApiError.Any): Answer => Effect.map(send(error), HttpServerResponse.setHeader("connection", "close"))
+
+const sendBody = (status: number, error: { readonly id: string; readonly message: string }): Answer =>
+  Effect.succeed(json(status, stringify({ error }), {}))
+
+const json = (status: number, body: string, headers: Readonly<Record<string, string>>) =>
+  HttpServerResponse.text(body, { status, headers, contentType: "application/json" })
+
+const pathOf = (url: string) => url.split("?", 1)[0] ?? url

@@ -1,0 +1,180 @@
+/**
+ * Everything wired: the registries, the audit log, and an HTTP server in which nothing unregistered leaves a handler.
+ *
+ * @example
+ * import { ApiError, AuditSink, Extension, Registrar } from "effect-registrar"
+ * import { HttpLayerRouter } from "@effect/platform"
+ * import { NodeHttpServer } from "@effect/platform-node"
+ * import { Layer } from "effect"
+ * import { createServer } from "node:http"
+ *
+ * class NoBadger extends ApiError.make<NoBadger>()("zoo-no-badger", { status: 404, message: "There is no badger" }) {}
+ * const Zoo = Extension.make("zoo", { errors: [NoBadger] })
+ *
+ * const Badgers = HttpLayerRouter.add("GET", "/badgers", new NoBadger())
+ *
+ * // Without `Zoo.layer` this does not compile: The error 'zoo-no-badger' is not registered
+ * const server = Registrar.serve(Badgers.pipe(Layer.provide(Zoo.layer))).pipe(
+ *   Layer.provide(AuditSink.console),
+ *   Layer.provide(NodeHttpServer.layer(createServer, { port: 8080 }))
+ * )
+ */
+import { HttpLayerRouter, HttpServer, HttpServerResponse } from "@effect/platform"
+import { Effect, Layer } from "effect"
+import type { Duration } from "effect"
+import type * as ApiError from "./ApiError.js"
+import type { AuditContext } from "./AuditContext.js"
+import * as AuditLog from "./AuditLog.js"
+import * as AuditRegistry from "./AuditRegistry.js"
+import type { AuditSink } from "./AuditSink.js"
+import * as ErrorRegistry from "./ErrorRegistry.js"
+import * as HttpAudit from "./HttpAudit.js"
+import * as HttpErrors from "./HttpErrors.js"
+import * as Drain from "./internal/drain.js"
+import { Refusals, settle } from "./Registration.js"
+import type { InvalidDefinition, Registered, RegistrationConflict } from "./Registration.js"
+
+/**
+ * @category models
+ */
+export interface Options extends AuditLog.Options, HttpAudit.Options, HttpErrors.Options {
+  /** How paths are matched. */
+  readonly routerConfig?: Partial<HttpLayerRouter.FindMyWay.RouterConfig> | undefined
+  /** Does not log the address that is listened on. */
+  readonly disableListenLog?: boolean | undefined
+  /** How long closing waits for requests that run. Default: 20 seconds. */
+  readonly drainWithin?: Duration.DurationInput | undefined
+}
+
+/**
+ * The services of an application, without a server.
+ *
+ * @category services
+ */
+export type Services = ErrorRegistry.ErrorRegistry | AuditRegistry.AuditRegistry | AuditLog.AuditLog
+
+/**
+ * The registries and the audit log, for jobs and for servers of one's own. Each call makes services of their own: two
+ * applications in one process share nothing.
+ *
+ * @category layers
+ */
+export const layer = (options?: AuditLog.Options): Layer.Layer<Services, never, AuditSink> => {
+  const registries = Layer.merge(
+    Layer.effect(ErrorRegistry.ErrorRegistry, ErrorRegistry.make),
+    Layer.effect(AuditRegistry.AuditRegistry, AuditRegistry.make)
+  )
+  return Layer.provideMerge(Layer.scoped(AuditLog.AuditLog, AuditLog.make(options)), registries)
+}
+
+/**
+ * Serves the routes. Whatever a handler fails with, and every audit event it adds, must be registered by a Layer that is
+ * provided to the routes; where one is not, the compiler says which.
+ *
+ * Before anything is served, all registrations are checked together: one `RegistrationConflict` tells about every conflict.
+ * When it closes, running requests are finished, then everything added to the audit log is written.
+ *
+ * @category layers
+ */
+export const serve = <A, E, R>(
+  app: Layer.Layer<A, E, R> & ApiError.Check<Unregistered<R>>,
+  options?: Options
+): Layer.Layer<
+  A,
+  HttpLayerRouter.Request.Without<E> | RegistrationConflict | InvalidDefinition,
+  HttpServer.HttpServer | AuditSink | Requirements<R>
+> => {
+  const given: Layer.Layer<A, E, R> = app
+  const routerConfig = Layer.succeed(HttpLayerRouter.RouterConfig, options?.routerConfig ?? {})
+  const perServer = Layer.mergeAll(
+    Layer.provide(Layer.effect(HttpLayerRouter.HttpRouter, HttpLayerRouter.make), routerConfig),
+    Layer.effect(Drain.Drain, makeDrain),
+    Layer.sync(Refusals, () => [])
+  )
+
+  return listen(options).pipe(
+    Layer.provideMerge(given),
+    // The first is the innermost: failures are answered, then events waited for, then the request counts as finished.
+    Layer.provide(HttpErrors.layer(options).pipe(Layer.provide(routerConfig))),
+    Layer.provide(HttpAudit.layer(options)),
+    Layer.provide(Layer.effectDiscard(countRequests)),
+    Layer.provide(perServer),
+    Layer.provide(layer(options))
+    // The compiler cannot follow requirements through generic Layers. `Requirements` says what is left of them.
+  ) as never
+}
+
+/** Opens for requests, once everything is registered and nothing was refused. */
+const listen = (options?: Options) =>
+  Effect.gen(function* () {
+    yield* settle(yield* Refusals)
+    const router = yield* HttpLayerRouter.HttpRouter
+    const drain = yield* Drain.Drain
+    const errors = yield* ErrorRegistry.ErrorRegistry
+    const server = HttpServer.serve(router.asHttpEffect(), HttpErrors.lastResort(errors))
+    // Closes before the server does: it still takes requests, and refuses them, while the last ones finish.
+    const drainFirst = Layer.scopedDiscard(Effect.addFinalizer(() => drain.close(options?.drainWithin ?? "20 seconds")))
+    const logged = options?.disableListenLog === true ? server : HttpServer.withLogAddress(server)
+    return Layer.provideMerge(drainFirst, logged)
+  }).pipe(Layer.unwrapEffect)
+
+const makeDrain = Effect.map(ErrorRegistry.ErrorRegistry, (errors) => {
+  const unavailable = HttpErrors.handle(new ErrorRegistry.ServiceUnavailable())
+  return Drain.make(
+    Effect.map(
+      Effect.provideService(unavailable, ErrorRegistry.ErrorRegistry, errors),
+      HttpServerResponse.setHeader("connection", "close")
+    )
+  )
+})
+
+const countRequests = Effect.gen(function* () {
+  const router = yield* HttpLayerRouter.HttpRouter
+  const drain = yield* Drain.Drain
+  yield* router.addGlobalMiddleware(drain.count)
+})
+
+/**
+ * What is left to provide to a served application.
+ *
+ * @category type-level
+ */
+export type Requirements<R> = Exclude<
+  | HttpLayerRouter.Request.Without<R>
+  | HttpLayerRouter.Request.Only<"Requires", R>
+  | HttpLayerRouter.Request.Only<"GlobalRequires", R>,
+  HttpLayerRouter.HttpRouter | HttpLayerRouter.Provided | Services | AuditContext
+>
+
+/**
+ * The sentence for what is not registered, or `never`.
+ *
+ * @category type-level
+ */
+export type Unregistered<R> =
+  | UnregisteredError<
+      HttpErrors.MustBeRegistered<
+        Exclude<
+          HttpLayerRouter.Request.Only<"Error", R> | HttpLayerRouter.Request.Only<"GlobalError", R>,
+          AuditLog.AuditUnavailable
+        >
+      >
+    >
+  | UnregisteredProof<
+      | Extract<R, Registered<never>>
+      | HttpLayerRouter.Request.Only<"Requires", R>
+      | HttpLayerRouter.Request.Only<"GlobalRequires", R>
+    >
+
+type UnregisteredError<E> = E extends { readonly _tag: infer Tag extends string }
+  ? `The error '${Tag}' is not registered: provide the layer of its extension`
+  : [E] extends [never]
+    ? never
+    : "A failure without a _tag is not registered: register its class, or make it a defect with Effect.orDie"
+
+type UnregisteredProof<P> =
+  P extends Registered<infer X>
+    ? X extends { readonly type: infer Type extends string }
+      ? `The audit event '${Type}' is not registered: provide the layer of its extension`
+      : UnregisteredError<X>
+    : never

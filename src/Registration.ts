@@ -1,0 +1,122 @@
+/**
+ * What registering means, for errors and audit events alike: the proof that something was registered, and the two ways in
+ * which a registration can be refused.
+ */
+import type { HttpLayerRouter } from "@effect/platform"
+import { Context, Data, Effect } from "effect"
+
+/**
+ * The proof that `X` was registered. It stands in the requirements of an Effect that fails with the error or adds the event
+ * `X`, and the layer of the extension that registers `X` provides it. It exists for the compiler alone.
+ *
+ * @category type-level
+ */
+export interface Registered<in out X> {
+  readonly registered: (x: X) => X
+}
+
+/**
+ * What a registration Layer provides for an error: the proof itself, and the same in the terms of `HttpLayerRouter`.
+ *
+ * @category type-level
+ */
+export type ErrorProof<E> = E extends unknown
+  ? Proof<E> | HttpLayerRouter.Request<"Error", E> | HttpLayerRouter.Request<"GlobalError", E>
+  : never
+
+/**
+ * What a registration Layer provides for an audit event.
+ *
+ * @category type-level
+ */
+export type EventProof<Event> = Event extends unknown ? Proof<Event> : never
+
+type Proof<X> =
+  | Registered<X>
+  | HttpLayerRouter.Request<"Requires", Registered<X>>
+  | HttpLayerRouter.Request<"GlobalRequires", Registered<X>>
+
+/**
+ * Two registrations that exclude each other.
+ *
+ * @category models
+ */
+export interface Conflict {
+  readonly kind: "error" | "override" | "exception" | "audit event"
+  /** What was registered twice: `auth-rate-limited (429)`, the name of a class, or an event's type. */
+  readonly name: string
+  /** Who registered it first, and who wanted to register it again. */
+  readonly owners: readonly [first: string, second: string]
+}
+
+/**
+ * The same thing was registered twice, differently. Lists every conflict that is known.
+ *
+ * @category errors
+ */
+export class RegistrationConflict extends Data.TaggedError("RegistrationConflict")<{
+  readonly conflicts: ReadonlyArray<Conflict>
+}> {
+  override get message() {
+    const lines = this.conflicts.map(
+      ({ kind, name, owners: [first, second] }) => `- the ${kind} '${name}' is registered by '${first}' and by '${second}'`
+    )
+    return `Registrations exclude each other:\n${lines.join("\n")}`
+  }
+}
+
+/**
+ * Definitions that are wrong in themselves: a malformed template, a status that is no error, an id outside the extension's
+ * prefix. The compiler finds these where they are literals. Lists every one that is known.
+ *
+ * @category errors
+ */
+export class InvalidDefinition extends Data.TaggedError("InvalidDefinition")<{
+  readonly definitions: ReadonlyArray<{ readonly owner: string; readonly name: string; readonly problem: string }>
+}> {
+  override get message() {
+    const lines = this.definitions.map(({ owner, name, problem }) => `- '${name}' of '${owner}': ${problem}`)
+    return `Definitions are invalid:\n${lines.join("\n")}`
+  }
+}
+
+/**
+ * What a registry refused. Everything else of the same registration is registered.
+ *
+ * @category models
+ */
+export type Refusal =
+  | { readonly _tag: "Conflict"; readonly conflict: Conflict }
+  | { readonly _tag: "Invalid"; readonly owner: string; readonly name: string; readonly problem: string }
+
+/**
+ * Fails when anything was refused.
+ *
+ * @category refusals
+ */
+export const settle = (refusals: ReadonlyArray<Refusal>): Effect.Effect<void, RegistrationConflict | InvalidDefinition> => {
+  const definitions = refusals.flatMap((refusal) => (refusal._tag === "Invalid" ? [refusal] : []))
+  if (definitions.length > 0) return new InvalidDefinition({ definitions })
+  const conflicts = refusals.flatMap((refusal) => (refusal._tag === "Conflict" ? [refusal.conflict] : []))
+  return conflicts.length > 0 ? new RegistrationConflict({ conflicts }) : Effect.void
+}
+
+/**
+ * Gathers refusals, where many Layers register and one failure should tell about all of them, as `Registrar.serve` does.
+ * Without it, each Layer that registers fails for itself.
+ *
+ * @category refusals
+ */
+export class Refusals extends Context.Tag("effect-registrar/Registration/Refusals")<Refusals, Array<Refusal>>() {}
+
+/**
+ * Hands refusals to `Refusals` if somebody gathers them, and fails otherwise.
+ *
+ * @category refusals
+ */
+export const report = (refusals: ReadonlyArray<Refusal>): Effect.Effect<void, RegistrationConflict | InvalidDefinition> =>
+  Effect.flatMap(Effect.serviceOption(Refusals), (gathered) => {
+    if (gathered._tag === "None") return settle(refusals)
+    gathered.value.push(...refusals)
+    return Effect.void
+  })

@@ -1,0 +1,144 @@
+/**
+ * Typed fields of errors and events to their JSON form. Every field is encoded by its own Schema, one that fails does not
+ * take the others with it, and what is `Redacted` stays so: encoding a `Schema.Redacted` would give the secret away.
+ */
+import { Either, ParseResult, Schema, SchemaAST as AST } from "effect"
+import { setMember, toJson, type Json } from "./json.js"
+
+/** Schemas by field name. */
+export type Fields = Readonly<Record<string, Schema.Struct.Field>>
+
+export interface Encoded {
+  readonly details: Record<string, Json>
+  /** The fields that do not fit their Schema, and why. */
+  readonly problems: ReadonlyArray<{ readonly field: string; readonly problem: string }>
+}
+
+/** What becomes of a value that does not fit: its JSON form is kept, or the field is left out. */
+export type OnMisfit = "keep" | "omit"
+
+export type Encoder = (values: Readonly<Record<string, unknown>>, onMisfit: OnMisfit) => Encoded
+
+/**
+ * Fields without a Schema are taken in their JSON form. The details come in the order of the Schemas, then of the values.
+ */
+export const makeEncoder = (fields: Fields): Encoder => {
+  const encoders = Object.entries(fields).map(([field, schema]) => [field, encodeField(field, schema)] as const)
+
+  return (given, onMisfit) => {
+    const values = snapshot(given)
+    const details: Record<string, Json> = {}
+    const problems: Array<{ field: string; problem: string }> = []
+    for (const [field, encode] of encoders) {
+      const encoded = encode(values)
+      if (Either.isRight(encoded)) {
+        for (const [name, value] of Object.entries(encoded.right)) setMember(details, name, toJson(value))
+      } else {
+        problems.push({ field, problem: encoded.left })
+        if (onMisfit === "keep" && Object.hasOwn(values, field)) setMember(details, field, toJson(values[field]))
+      }
+    }
+    for (const field of Object.keys(values)) {
+      if (!Object.hasOwn(fields, field)) setMember(details, field, toJson(values[field]))
+    }
+    return { details, problems }
+  }
+}
+
+/** One field as a Schema of its own, so that optional and renamed fields work as they do in a Struct. */
+const encodeField = (field: string, schema: Schema.Struct.Field) => {
+  const { ast } = Schema.Struct({ [field]: schema })
+  const encode = Schema.encodeUnknownEither(Schema.make<unknown, Readonly<Record<string, unknown>>>(withoutSecrets(ast)))
+
+  return (values: Readonly<Record<string, unknown>>): Either.Either<Readonly<Record<string, unknown>>, string> => {
+    // Schemas run the application's own functions.
+    try {
+      const value = Object.hasOwn(values, field) ? { [field]: values[field] } : {}
+      return Either.mapLeft(encode(value), (error) => ParseResult.ArrayFormatter.formatErrorSync(error).map(say).join("; "))
+    } catch {
+      return Either.left("it could not be encoded")
+    }
+  }
+}
+
+/** The path and the kind of what is wrong, without the value: it may be a secret. */
+const say = ({ path, _tag }: ParseResult.ArrayFormatterIssue) => `${path.map(String).join(".")}: ${_tag}`
+
+/** Reads each member once. A getter or a proxy is the application's code, and may throw. */
+const snapshot = (values: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+  const read = Object.create(null) as Record<string, unknown>
+  try {
+    for (const field of Object.keys(values)) read[field] = readMember(values, field)
+  } catch {
+    // A proxy without keys has no members.
+  }
+  return read
+}
+
+const readMember = (values: Readonly<Record<string, unknown>>, field: string): unknown => {
+  try {
+    return values[field]
+  } catch {
+    return "<unreadable>"
+  }
+}
+
+/** Replaces what would take a value out of its `Redacted` by the `Redacted` itself, which has the JSON form `<redacted>`. */
+const withoutSecrets = (ast: AST.AST): AST.AST => {
+  switch (ast._tag) {
+    case "Transformation":
+      return isRedacted(ast.to)
+        ? ast.to
+        : new AST.Transformation(withoutSecrets(ast.from), withoutSecrets(ast.to), ast.transformation, ast.annotations)
+    case "TypeLiteral":
+      return new AST.TypeLiteral(
+        ast.propertySignatures.map(
+          (p) => new AST.PropertySignature(p.name, withoutSecrets(p.type), p.isOptional, p.isReadonly, p.annotations)
+        ),
+        ast.indexSignatures.map((s) => new AST.IndexSignature(s.parameter, withoutSecrets(s.type), s.isReadonly)),
+        ast.annotations
+      )
+    case "TupleType":
+      return new AST.TupleType(
+        ast.elements.map((e) => new AST.OptionalType(withoutSecrets(e.type), e.isOptional, e.annotations)),
+        ast.rest.map((type) => new AST.Type(withoutSecrets(type.type), type.annotations)),
+        ast.isReadonly,
+        ast.annotations
+      )
+    case "Union":
+      return AST.Union.make(ast.types.map(withoutSecrets), ast.annotations)
+    case "Refinement":
+      return new AST.Refinement(withoutSecrets(ast.from), ast.filter, ast.annotations)
+    case "Declaration":
+      return ast.typeParameters.length === 0 || isRedacted(ast)
+        ? ast
+        : new AST.Declaration(
+            ast.typeParameters.map(withoutSecrets),
+            ast.decodeUnknown,
+            ast.encodeUnknown,
+            ast.annotations
+          )
+    case "Suspend":
+      return suspend(ast)
+    default:
+      return ast
+  }
+}
+
+const suspended = new WeakMap<AST.Suspend, AST.Suspend>()
+
+/** Once per node, or a recursive Schema would be rewritten again at each level of the data. */
+const suspend = (ast: AST.Suspend): AST.Suspend => {
+  const known = suspended.get(ast)
+  if (known !== undefined) return known
+  const rewritten = new AST.Suspend(() => withoutSecrets(ast.f()), ast.annotations)
+  suspended.set(ast, rewritten)
+  return rewritten
+}
+
+const isRedacted = (ast: AST.AST): boolean => {
+  const constructor = ast.annotations[AST.TypeConstructorAnnotationId]
+  return (
+    typeof constructor === "object" && constructor !== null && "_tag" in constructor && constructor._tag === "effect/Redacted"
+  )
+}

@@ -1,0 +1,19 @@
+/**
+ * Response headers as HTTP allows them (RFC 9110, section 5): a name or value that no server may send is left out, since
+ * the platform answers it with an empty 500 otherwise.
+ */
+export const safeHeaders = (given: Readonly<Record<string, unknown>>) => {
+  const headers: Record<string, string> = {}
+  const problems: Array<string> = []
+  for (const [name, value] of Object.entries(given)) {
+    if (isName.test(name) && typeof value === "string" && isValue.test(value)) {
+      headers[name.toLowerCase()] = value
+    } else {
+      problems.push(`the header ${JSON.stringify(name)} cannot be sent`)
+    }
+  }
+  return { headers, problems }
+}
+
+const isName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/i
+const isValue = /^[\t\x20-\x7e\x80-\xff]*$/

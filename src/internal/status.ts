@@ -1,0 +1,56 @@
+/**
+ * Reason phrases of the 4xx and 5xx statuses (IANA HTTP Status Code Registry), in the wording that ids have been made from
+ * in the original: an id is part of the contract with clients, so a phrase that was reworded since keeps its old form.
+ */
+const phrases: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  402: "Payment Required",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  406: "Not Acceptable",
+  407: "Proxy Authentication Required",
+  408: "Request Timeout",
+  409: "Conflict",
+  410: "Gone",
+  411: "Length Required",
+  412: "Precondition Failed",
+  413: "Content Too Large",
+  414: "Request URI Too Long",
+  415: "Unsupported Media Type",
+  416: "Requested Range Not Satisfiable",
+  417: "Expectation Failed",
+  418: "I'm a teapot",
+  421: "Misdirected Request",
+  422: "Unprocessable Entity",
+  423: "Locked",
+  424: "Failed Dependency",
+  425: "Too Early",
+  426: "Upgrade Required",
+  428: "Precondition Required",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  451: "Unavailable For Legal Reasons",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  505: "HTTP Version Not Supported",
+  506: "Variant Also Negotiates",
+  507: "Insufficient Storage",
+  508: "Loop Detected",
+  510: "Not Extended",
+  511: "Network Authentication Required"
+}
+
+export const reasonPhrase = (status: number): string => phrases[status] ?? `Error ${status}`
+
+/** `I'm a teapot` becomes `i-m-a-teapot`. */
+export const phraseId = (status: number): string =>
+  reasonPhrase(status)
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+
+export const isErrorStatus = (status: number): boolean => Number.isInteger(status) && status >= 400 && status <= 599
