@@ -1,0 +1,227 @@
+/**
+ * The application log: Effect's own logger, written as JSON lines.
+ *
+ * `Effect.log*` stays what is called. A line is `{"level","date","message","source","module","errorType","errorInfo"}`, and
+ * `annotations` and `spans` where there are any; `module` comes from the annotation of that name. Each Layer adds one
+ * destination with a level of its own, and takes the place of Effect's default logger.
+ *
+ * @example
+ * import { AppLog } from "effect-registrar"
+ * import { Effect, Layer } from "effect"
+ *
+ * const logs = Layer.merge(
+ *   AppLog.layerFile({ path: "application.log.jsonl", level: "Debug" }),
+ *   AppLog.layerConsole({ level: "Warning" })
+ * )
+ *
+ * const program = Effect.logInfo("started").pipe(Effect.annotateLogs("module", "main"), Effect.provide(logs))
+ */
+import type { FileSystem } from "@effect/platform"
+import { Array as Arr, Cause, Console, Data, Effect, FiberRef, HashMap, Layer, List, Logger, LogLevel, Option, Schema } from "effect"
+import type { Scope } from "effect"
+import { stringify, toJson, toText, type Json } from "./internal/json.js"
+import { isAtLeast, toWire, wireLevels, type Level } from "./internal/level.js"
+import * as LogFile from "./internal/logFile.js"
+import * as Writer from "./internal/writer.js"
+
+/**
+ * What a line holds, in this order. `date` is UTC with milliseconds and `Z`. `errorType` is the tag or class of the error, and
+ * `errorInfo` the error with its trace.
+ *
+ * @category schemas
+ */
+export const Line = Schema.Struct({
+  level: Schema.Literal(...wireLevels),
+  date: Schema.String,
+  message: Schema.String,
+  source: Schema.String,
+  module: Schema.String,
+  errorType: Schema.NullOr(Schema.String),
+  errorInfo: Schema.NullOr(Schema.String),
+  annotations: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.Unknown }), { exact: true }),
+  spans: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.Number }), { exact: true })
+})
+
+/**
+ * @category models
+ */
+export type Line = typeof Line.Type
+
+/**
+ * @category models
+ */
+export interface Options {
+  /** The `source` of every line: the name of the application. Default: `"app"`. */
+  readonly source?: string | undefined
+  /** Lines below are left out. Default: `"Info"`. */
+  readonly level?: Level | undefined
+}
+
+/**
+ * @category models
+ */
+export interface FileOptions extends Options {
+  readonly path: string
+  /** A line that would take the file to this size goes into a new one. Default: never. */
+  readonly maxBytes?: number | undefined
+  /** How many old files are kept, `path.1` the newest. Default: 5. */
+  readonly backups?: number | undefined
+}
+
+/**
+ * The file cannot be opened.
+ *
+ * @category errors
+ */
+export class AppLogError extends Data.TaggedError("AppLogError")<{
+  readonly path: string
+  readonly description: string
+  readonly cause?: unknown
+}> {
+  override get message() {
+    return `The application log '${this.path}' cannot be opened: ${this.description}`
+  }
+}
+
+/**
+ * The line for what a logger is given.
+ *
+ * @category rendering
+ */
+export const toLine = (options: Logger.Logger.Options<unknown>, source: string): Line => {
+  const { annotations, cause, date, logLevel, message, spans } = options
+  const parts = Arr.ensure(message)
+  const error = Cause.isEmpty(cause) ? parts.find((part) => part instanceof Error) : cause
+  const others = Object.fromEntries(HashMap.filter(annotations, (_, name) => name !== "module"))
+  const lasted = Object.fromEntries(List.toArray(spans).map(({ label, startTime }) => [label, date.getTime() - startTime]))
+  return {
+    level: toWire(logLevel._tag),
+    date: date.toISOString(),
+    message: parts.map(textOf).join(" "),
+    source,
+    module: Option.match(HashMap.get(annotations, "module"), { onNone: () => source, onSome: toText }),
+    errorType: error === undefined ? null : typeOf(error),
+    errorInfo: error === undefined ? null : infoOf(error),
+    ...(Object.keys(others).length === 0 ? {} : { annotations: toJson(others) as Record<string, Json> }),
+    ...(Object.keys(lasted).length === 0 ? {} : { spans: lasted })
+  }
+}
+
+const textOf = (part: unknown): string => (part instanceof Error ? safely(() => part.message) : toText(part))
+
+const typeOf = (error: unknown): string =>
+  safely(() => {
+    const thrown = Cause.isCause(error) ? Cause.squash(error) : error
+    if (typeof thrown !== "object" || thrown === null) return typeof thrown
+    if ("_tag" in thrown && typeof thrown._tag === "string") return thrown._tag
+    return thrown.constructor.name
+  })
+
+const infoOf = (error: unknown): string =>
+  safely(() => Cause.pretty(Cause.isCause(error) ? error : Cause.fail(error), { renderErrorCause: true }))
+
+/** Errors are the application's own objects: even to look at one may throw. */
+const safely = (look: () => string): string => {
+  try {
+    return String(look())
+  } catch {
+    return "<unreadable>"
+  }
+}
+
+/**
+ * A logger that hands each line of the level to a function.
+ *
+ * @category loggers
+ */
+export const makeLogger = (write: (line: Line) => void, options?: Options): Logger.Logger<unknown, void> => {
+  const minimum = toWire(options?.level ?? "Info")
+  return Logger.make((given) => {
+    if (given.logLevel._tag === "None" || !isAtLeast(toWire(given.logLevel._tag), minimum)) return
+    write(toLine(given, options?.source ?? "app"))
+  })
+}
+
+/**
+ * Lines on standard output.
+ *
+ * @category layers
+ */
+export const layerConsole = (options?: Options): Layer.Layer<never> =>
+  layerLogger(
+    Effect.map(Effect.console, (console) => makeLogger((line) => console.unsafe.log(encode(line)), options)),
+    options
+  )
+
+/**
+ * Lines in a file, with the rotation of the audit log's. They are written in the background, in order; closing writes what is
+ * left. Where the file cannot be written, lines wait for it up to a limit, and what is lost beyond is said on standard error
+ * and in the file itself.
+ *
+ * @category layers
+ */
+export const layerFile = (options: FileOptions): Layer.Layer<never, AppLogError, FileSystem.FileSystem> =>
+  layerLogger(
+    Effect.gen(function* () {
+      const source = options.source ?? "app"
+      const file = yield* openFile(options)
+      let written = 0
+      const writer = yield* Writer.make({
+        write: (lines: ReadonlyArray<string>) =>
+          Effect.tapError(file.append(lines.slice(written)), (error) => Effect.sync(() => (written += error.written))).pipe(
+            Effect.tap(() => Effect.sync(() => (written = 0)))
+          ),
+        capacity: { items: 50_000, size: 16 * 1024 * 1024 },
+        whenFull: "drop",
+        dropped: (count) =>
+          Effect.clockWith((clock) =>
+            Effect.map(clock.currentTimeMillis, (millis) =>
+              encode({
+                level: "ERROR",
+                date: new Date(millis).toISOString(),
+                message: `${count} lines of the application log are lost, because the file could not be written`,
+                source,
+                module: "effect-registrar",
+                errorType: null,
+                errorInfo: null
+              })
+            )
+          ),
+        // Not through the logger, which is what fails here.
+        onFailure: (cause) => Console.error(`The application log cannot be written: ${Cause.pretty(cause)}`),
+        onRecovery: Console.error("The application log can be written again"),
+        closeWithin: "5 seconds",
+        onLoss: (count) => Console.error(`${count} lines of the application log are lost`)
+      })
+      return makeLogger((line) => {
+        const text = encode(line)
+        writer.unsafeOffer(text, text.length)
+      }, options)
+    }),
+    options
+  )
+
+const encode = (line: Line): string => stringify(toJson(line))
+
+const openFile = ({ path, maxBytes, backups }: FileOptions) =>
+  Effect.mapError(
+    LogFile.open({ path, maxBytes, backups }),
+    (error) => new AppLogError({ path, description: error.description, cause: error.cause })
+  )
+
+const layerLogger = <E, R>(
+  logger: Effect.Effect<Logger.Logger<unknown, void>, E, R | Scope.Scope>,
+  options?: Options
+): Layer.Layer<never, E, Exclude<R, Scope.Scope>> => {
+  const level = LogLevel.fromLiteral(options?.level ?? "Info")
+  return Layer.mergeAll(
+    Logger.addScoped(logger),
+    Logger.remove(Logger.defaultLogger),
+    // Effect decides first what reaches any logger: for the lowest level of all destinations, then each leaves out its own.
+    Layer.scopedDiscard(
+      Effect.locallyScopedWith(FiberRef.currentMinimumLogLevel, (current) =>
+        LogLevel.lessThan(level, current) ? level : current
+      )
+    )
+  )
+}
