@@ -1,6 +1,11 @@
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
-  resolve: { alias: [{ find: /^effect-registrar$/, replacement: new URL("./src/index.ts", import.meta.url).pathname }, { find: /^effect-registrar\/(.*)$/, replacement: new URL("./src/", import.meta.url).pathname + "$1.ts" }] },
+  resolve: {
+    alias: [
+      { find: /^effect-registrar$/, replacement: new URL("./src/index.ts", import.meta.url).pathname },
+      { find: /^effect-registrar\/(.*)$/, replacement: new URL("./src/", import.meta.url).pathname + "$1.ts" }
+    ]
+  },
   test: { include: ["test/**/*.test.ts"], testTimeout: 20_000 }
 })

@@ -151,7 +151,12 @@ export interface Options<Status extends number, Text extends string, F extends F
  */
 export const make =
   <Self = never>() =>
-  <const Id extends string, const Status extends number, const Text extends string, const F extends Fields = FieldsOf<Text>>(
+  <
+    const Id extends string,
+    const Status extends number,
+    const Text extends string,
+    const F extends Fields = FieldsOf<Text>
+  >(
     id: Id,
     options: Options<Status, Text, F> & Check<OptionsProblem<Status, Text, F>>
   ): Class<[Self] extends [never] ? ApiError<Id, Schema.Struct.Type<F>> : Self, Id, Status, F> => {
@@ -221,9 +226,7 @@ const declare = (id: string, options: ErasedOptions) => {
 const astByClass = new WeakMap<object, Schema.Schema.All["ast"]>()
 
 const jsonFields = (template: Any["template"]): Fields =>
-  Either.isRight(template)
-    ? Object.fromEntries(template.right.parameters.map((name) => [name, Schema.Unknown]))
-    : {}
+  Either.isRight(template) ? Object.fromEntries(template.right.parameters.map((name) => [name, Schema.Unknown])) : {}
 
 /** Members that an error has already. */
 const reserved = ["_tag", "name", "message", "stack", "cause", "__proto__"] as const
@@ -260,7 +263,9 @@ const renderer = (
   let always: Answer | undefined
 
   const message = (error: object): string =>
-    Either.isRight(template) ? MessageTemplate.render(template.right, error as Record<string, unknown>) : options.message
+    Either.isRight(template)
+      ? MessageTemplate.render(template.right, error as Record<string, unknown>)
+      : options.message
 
   const answer = (error: object): Answer => {
     if (always !== undefined) return always
@@ -294,7 +299,9 @@ const makeHeaders = (make: ErasedOptions["headers"], error: object) => {
 }
 
 const pick = (from: object, names: ReadonlyArray<string>): Record<string, unknown> =>
-  Object.fromEntries(names.filter((name) => name in from).map((name) => [name, (from as Record<string, unknown>)[name]]))
+  Object.fromEntries(
+    names.filter((name) => name in from).map((name) => [name, (from as Record<string, unknown>)[name]])
+  )
 
 const bodySchema = (self: Any & (new (fields: Record<string, unknown>) => object), hasDetails: boolean) => {
   const Instance = Schema.declare((u: unknown): u is Error => u instanceof self, {

@@ -17,7 +17,21 @@
  * const program = Effect.logInfo("started").pipe(Effect.annotateLogs("module", "main"), Effect.provide(logs))
  */
 import type { FileSystem } from "@effect/platform"
-import { Array as Arr, Cause, Console, Data, Effect, FiberRef, HashMap, Layer, List, Logger, LogLevel, Option, Schema } from "effect"
+import {
+  Array as Arr,
+  Cause,
+  Console,
+  Data,
+  Effect,
+  FiberRef,
+  HashMap,
+  Layer,
+  List,
+  Logger,
+  LogLevel,
+  Option,
+  Schema
+} from "effect"
 import type { Scope } from "effect"
 import { stringify, toJson, toText, type Json } from "./internal/json.js"
 import { isAtLeast, toWire, wireLevels, type Level } from "./internal/level.js"
@@ -93,7 +107,9 @@ export const toLine = (options: Logger.Logger.Options<unknown>, source: string):
   const parts = Arr.ensure(message)
   const error = Cause.isEmpty(cause) ? parts.find((part) => part instanceof Error) : cause
   const others = Object.fromEntries(HashMap.filter(annotations, (_, name) => name !== "module"))
-  const lasted = Object.fromEntries(List.toArray(spans).map(({ label, startTime }) => [label, date.getTime() - startTime]))
+  const lasted = Object.fromEntries(
+    List.toArray(spans).map(({ label, startTime }) => [label, date.getTime() - startTime])
+  )
   return {
     level: toWire(logLevel._tag),
     date: date.toISOString(),
@@ -168,9 +184,9 @@ export const layerFile = (options: FileOptions): Layer.Layer<never, AppLogError,
       let written = 0
       const writer = yield* Writer.make({
         write: (lines: ReadonlyArray<string>) =>
-          Effect.tapError(file.append(lines.slice(written)), (error) => Effect.sync(() => (written += error.written))).pipe(
-            Effect.tap(() => Effect.sync(() => (written = 0)))
-          ),
+          Effect.tapError(file.append(lines.slice(written)), (error) =>
+            Effect.sync(() => (written += error.written))
+          ).pipe(Effect.tap(() => Effect.sync(() => (written = 0)))),
         capacity: { items: 50_000, size: 16 * 1024 * 1024 },
         whenFull: "drop",
         dropped: (count) =>
@@ -209,7 +225,12 @@ const openFile = ({ path, maxBytes, backups }: FileOptions) =>
     (error) => new AppLogError({ path, description: error.description, cause: error.cause })
   )
 
-const layerLogger = <E, R>(
+/**
+ * Any logger as a destination: in place of Effect's default logger, and from a level on.
+ *
+ * @category layers
+ */
+export const layerLogger = <E, R>(
   logger: Effect.Effect<Logger.Logger<unknown, void>, E, R | Scope.Scope>,
   options?: Options
 ): Layer.Layer<never, E, Exclude<R, Scope.Scope>> => {

@@ -42,8 +42,7 @@ import type { Registered } from "./Registration.js"
  * @category type-level
  */
 export type Requirements<E extends AuditEvent.Any> =
-  | (string extends E["type"] ? never : Registered<E>)
-  | (AuditEvent.NeedsContext<E> extends true ? AuditContext : never)
+  (string extends E["type"] ? never : Registered<E>) | (AuditEvent.NeedsContext<E> extends true ? AuditContext : never)
 
 type Args<E extends AuditEvent.Any> =
   {} extends AuditEvent.Params<E> ? [params?: AuditEvent.Params<E>] : [params: AuditEvent.Params<E>]
@@ -71,7 +70,10 @@ export interface Service {
    * For types known only at run time. Values without a field keep their JSON form in the details; those named `ip`, `path`
    * and `user` are ignored. Fails where `add` would not have compiled.
    */
-  readonly addByType: (type: string, params: Readonly<Record<string, unknown>>) => Effect.Effect<void, AuditEventRejected>
+  readonly addByType: (
+    type: string,
+    params: Readonly<Record<string, unknown>>
+  ) => Effect.Effect<void, AuditEventRejected>
 
   /** Resumes once everything taken in before is as safe as the sink can make it, and fails where it cannot be written. */
   readonly flush: Effect.Effect<void, AuditUnavailable>
@@ -149,21 +151,30 @@ export const make = (options?: Options): Effect.Effect<Service, never, AuditSink
     const source = options?.source ?? "app"
     const requireWithin = options?.requireWithin ?? "10 seconds"
 
-    const record = (event: AuditEvent.Any, context: Option.Option<typeof AuditContext.Service>, millis: number, params: object) =>
-      makeRecord({ event, source, date: DateTime.formatIso(DateTime.unsafeMake(millis)), params, context })
+    const record = (
+      event: AuditEvent.Any,
+      context: Option.Option<typeof AuditContext.Service>,
+      millis: number,
+      params: object
+    ) => makeRecord({ event, source, date: DateTime.formatIso(DateTime.unsafeMake(millis)), params, context })
 
     // Said once per time of trouble: a line for each dropped event would flood the application log instead.
     let dropping = false
     const reportDropped = (event: AuditEvent.Any) => {
       if (dropping) return Effect.void
       dropping = true
-      return Effect.logError(`Audit events are dropped, the first of them '${event.type}': the audit log is full or closed`)
+      return Effect.logError(
+        `Audit events are dropped, the first of them '${event.type}': the audit log is full or closed`
+      )
     }
 
     const writer = yield* Writer.make({
       // The writer never hands over an empty batch.
       write: (batch: ReadonlyArray<AuditRecord.AuditRecord>) => sink.write(batch as Batch),
-      capacity: { items: options?.capacity?.records ?? 10_000, size: options?.capacity?.characters ?? 16 * 1024 * 1024 },
+      capacity: {
+        items: options?.capacity?.records ?? 10_000,
+        size: options?.capacity?.characters ?? 16 * 1024 * 1024
+      },
       whenFull: options?.whenFull ?? "suspend",
       dropped: (count) =>
         Effect.flatMap(Clock.currentTimeMillis, (millis) => {
@@ -211,7 +222,9 @@ export const make = (options?: Options): Effect.Effect<Service, never, AuditSink
         const event = registry.eventOf(type)
         if (event === undefined) return new AuditEventRejected({ type, reason: "UnknownType", missing: [] })
         const missing = missingParameters(event, params)
-        return missing.length > 0 ? new AuditEventRejected({ type, reason: "MissingParameters", missing }) : add(event, params)
+        return missing.length > 0
+          ? new AuditEventRejected({ type, reason: "MissingParameters", missing })
+          : add(event, params)
       })
 
     return {
@@ -260,7 +273,13 @@ const makeRecord = (input: {
   }
   const message = Either.isRight(event.template) ? MessageTemplate.render(event.template.right, details) : event.text
   return {
-    record: AuditRecord.make({ level: toWire(event.level), date, message, event: { type: event.type, details }, source }),
+    record: AuditRecord.make({
+      level: toWire(event.level),
+      date,
+      message,
+      event: { type: event.type, details },
+      source
+    }),
     misfits: encoded.problems.map(({ field, problem }) => `${field} (${problem})`)
   }
 }

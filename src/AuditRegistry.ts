@@ -78,9 +78,7 @@ export const make: Effect.Effect<Service> = Effect.sync(() => {
     const known = entryByType.get(event.type)
     if (known?.event === event) return []
     if (known !== undefined) {
-      return [
-        { _tag: "Conflict", conflict: { kind: "audit event", name: event.type, owners: [known.owner, owner] } }
-      ]
+      return [{ _tag: "Conflict", conflict: { kind: "audit event", name: event.type, owners: [known.owner, owner] } }]
     }
     const problems = AuditEvent.problemsOf(event)
     if (problems.length === 0) entryByType.set(event.type, { owner, event })

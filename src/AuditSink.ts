@@ -131,15 +131,12 @@ export const filter =
   <E, R>(layer: Layer.Layer<AuditSink, E, R>): Layer.Layer<AuditSink, E, R> =>
     Layer.scoped(
       AuditSink,
-      Effect.map(
-        useSink(layer),
-        (sink): Service => ({
-          write: (batch) => {
-            const kept = batch.filter((record) => isAtLeast(record.level, toWire(minimum)))
-            return isBatch(kept) ? sink.write(kept) : Effect.void
-          }
-        })
-      )
+      Effect.map(useSink(layer), (sink): Service => ({
+        write: (batch) => {
+          const kept = batch.filter((record) => isAtLeast(record.level, toWire(minimum)))
+          return isBatch(kept) ? sink.write(kept) : Effect.void
+        }
+      }))
     )
 
 /**

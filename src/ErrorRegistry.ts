@@ -204,10 +204,15 @@ export const make: Effect.Effect<Service> = Effect.sync(() => {
     return []
   }
 
-  const addException = (owner: string, { exception, error }: ApiError.Exception<unknown, string>): ReadonlyArray<Refusal> => {
+  const addException = (
+    owner: string,
+    { exception, error }: ApiError.Exception<unknown, string>
+  ): ReadonlyArray<Refusal> => {
     const className = exception.name
     if (error.status < 500) {
-      return [invalid(owner, error.id, `the exception '${className}' must answer with a 5xx status, not ${error.status}`)]
+      return [
+        invalid(owner, error.id, `the exception '${className}' must answer with a 5xx status, not ${error.status}`)
+      ]
     }
     const known = answerByPrototype.get(exception.prototype)
     if (known !== undefined) return known.error === error ? [] : [conflict("exception", className, known.owner, owner)]
@@ -316,7 +321,8 @@ function* prototypesOf(failure: unknown) {
   if (typeof failure !== "object" || failure === null) return
   // A failure may be a hostile proxy; it then has no class.
   try {
-    for (let at: unknown = Object.getPrototypeOf(failure); at !== null; at = Object.getPrototypeOf(at)) yield at as object
+    for (let at: unknown = Object.getPrototypeOf(failure); at !== null; at = Object.getPrototypeOf(at))
+      yield at as object
   } catch {
     return
   }

@@ -152,7 +152,8 @@ type Strays<Name extends string, Id extends string> = string extends Name
     : never
 
 type Twice<T, Seen = never> = T extends readonly [infer Head, ...infer Rest]
-  ? ([Label<Head>] extends [never] ? never : Label<Head> extends Seen ? `The ${Label<Head>} is given twice` : never) | Twice<Rest, Seen | Label<Head>>
+  ? | ([Label<Head>] extends [never] ? never : Label<Head> extends Seen ? `The ${Label<Head>} is given twice` : never)
+    | Twice<Rest, Seen | Label<Head>>
   : never
 
 /** One id may stand for two statuses. What is known only at run time has no label, and is compared then. */

@@ -73,9 +73,16 @@ export const layer = (
       )
     })
     // What the layer provides reaches the routes through the middleware, and its proof exists for the compiler alone.
-  ) as Layer.Layer<never, RegistrationConflict | InvalidDefinition, HttpLayerRouter.HttpRouter | AuditLog | ErrorRegistry> as never
+  ) as Layer.Layer<
+    never,
+    RegistrationConflict | InvalidDefinition,
+    HttpLayerRouter.HttpRouter | AuditLog | ErrorRegistry
+  > as never
 
-const contextOf = (request: HttpServerRequest.HttpServerRequest, trustedProxies: number): typeof AuditContext.Service => {
+const contextOf = (
+  request: HttpServerRequest.HttpServerRequest,
+  trustedProxies: number
+): typeof AuditContext.Service => {
   const remoteAddress = Option.getOrUndefined(request.remoteAddress)
   return {
     ip: clientAddress(remoteAddress, request.headers["x-forwarded-for"], trustedProxies),

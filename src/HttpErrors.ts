@@ -22,15 +22,9 @@
  *
  * const Zoo = Extension.make("zoo", { errors: [NoBadger] })
  */
-import {
-  HttpLayerRouter,
-  HttpServerError,
-  HttpServerRequest,
-  HttpServerResponse,
-  Multipart
-} from "@effect/platform"
+import { HttpLayerRouter, HttpServerError, HttpServerRequest, HttpServerResponse, Multipart } from "@effect/platform"
 import type { HttpApp, HttpBody } from "@effect/platform"
-import { Cause, Chunk, Effect, HashSet, Layer, Option, ParseResult, Random } from "effect"
+import { Cause, Chunk, Context, Effect, HashSet, Layer, Option, ParseResult, Random } from "effect"
 import * as ApiError from "./ApiError.js"
 import {
   Aborted,
@@ -85,7 +79,8 @@ export type MustBeRegistered<E> = E extends Answered
  *
  * @category type-level
  */
-export type Proofs<E> = MustBeRegistered<E> extends infer Left ? (Left extends unknown ? Registered<Left> : never) : never
+export type Proofs<E> =
+  MustBeRegistered<E> extends infer Left ? (Left extends unknown ? Registered<Left> : never) : never
 
 /**
  * @category models
@@ -117,7 +112,9 @@ export const handle = <E, R>(
 export const layer = (
   options?: Options
 ): Layer.Layer<
-  HttpLayerRouter.HttpRouter | HttpLayerRouter.Request.From<"Error", Answered> | HttpLayerRouter.Request.From<"GlobalError", Answered>,
+  | HttpLayerRouter.HttpRouter
+  | HttpLayerRouter.Request.From<"Error", Answered>
+  | HttpLayerRouter.Request.From<"GlobalError", Answered>,
   never,
   HttpLayerRouter.HttpRouter | ErrorRegistry
 > =>
@@ -128,6 +125,8 @@ export const layer = (
       const registry = yield* ErrorRegistry
       const table = RouteTable.make(yield* HttpLayerRouter.RouterConfig)
       const limit = options?.maxBodySize ?? 10 * 1024 * 1024
+      const parserErrors = yield* Effect.serviceOption(ParserErrors)
+      if (Option.isSome(parserErrors)) parserErrors.value.answer = parserAnswer(registry)
       const middleware = (app: HttpApp.Default<unknown>) =>
         Effect.catchAllCause(BoundedRequest.limit(app, limit), (cause) => answerCause(registry, cause, table.methodsOf))
       // The types let a middleware handle only failures that it names. This one handles whatever there is.
@@ -147,6 +146,41 @@ export const lastResort =
   (registry: typeof ErrorRegistry.Service) =>
   <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<never, R> =>
     Effect.catchAllCause(app, (cause) => answerCause(registry, cause, () => []))
+
+/**
+ * Where a server asks for the answer to a request that its parser refuses, and that therefore never becomes a request. A
+ * server adapter provides it, `layer` fills it in.
+ *
+ * @category services
+ */
+export class ParserErrors extends Context.Tag("effect-registrar/HttpErrors/ParserErrors")<
+  ParserErrors,
+  { answer: (status: 400 | 408 | 413 | 431) => ParserAnswer }
+>() {}
+
+/**
+ * @category models
+ */
+export interface ParserAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/**
+ * The answer of the built-in definitions.
+ *
+ * @category answers
+ */
+export const parserAnswer =
+  (registry?: Pick<Registry, "errorFor">) =>
+  (status: 400 | 408 | 413 | 431): ParserAnswer => {
+    const fallback = status === 400 ? BadRequest : status === 413 ? ContentTooLarge : undefined
+    const error = registry?.errorFor(status) ?? fallback
+    return error === undefined
+      ? { status, headers: {}, body: stringify({ error: { id: phraseId(status), message: reasonPhrase(status) } }) }
+      : error.answer({})
+  }
 
 type Registry = typeof ErrorRegistry.Service
 type MethodsOf = (url: string) => ReadonlyArray<string>
@@ -229,7 +263,11 @@ const makeRequestId = Effect.map(
   (halves) => halves.map((half) => half.toString(16).padStart(8, "0")).join("")
 )
 
-const answerNotFound = (registry: Registry, request: HttpServerRequest.HttpServerRequest, methodsOf: MethodsOf): Answer => {
+const answerNotFound = (
+  registry: Registry,
+  request: HttpServerRequest.HttpServerRequest,
+  methodsOf: MethodsOf
+): Answer => {
   const allow = methodsOf(request.url).join(", ")
   if (allow === "") return send(registry.errorFor(404) ?? NotFound)
   if (request.method === "OPTIONS") return Effect.succeed(HttpServerResponse.empty({ status: 200, headers: { allow } }))
@@ -239,7 +277,10 @@ const answerNotFound = (registry: Registry, request: HttpServerRequest.HttpServe
 const answerAborted = (registry: Registry, aborted: Aborted): Answer => {
   const { status, id, description, headers } = aborted
   if (!isErrorStatus(status)) {
-    return warnAbort(`abort was given ${String(status)}, which is not an error status`, send(registry.errorFor(500) ?? InternalServerError))
+    return warnAbort(
+      `abort was given ${String(status)}, which is not an error status`,
+      send(registry.errorFor(500) ?? InternalServerError)
+    )
   }
   const found = id === undefined ? undefined : registry.errorFor(status, id)
   const error = found ?? registry.errorFor(status)
@@ -250,7 +291,9 @@ const answerAborted = (registry: Registry, aborted: Aborted): Answer => {
       : sendBody(status, { id: error?.id ?? phraseId(status), message: description ?? reasonPhrase(status) })
   ).pipe(Effect.map(HttpServerResponse.setHeaders(safe.headers)))
   const mistakes = [
-    ...(id !== undefined && found === undefined ? [`abort was given the id '${id}', which is not registered for ${status}`] : []),
+    ...(id !== undefined && found === undefined
+      ? [`abort was given the id '${id}', which is not registered for ${status}`]
+      : []),
     ...safe.problems.map((problem) => `abort with ${status}: ${problem}`)
   ]
   return mistakes.length === 0 ? answered : warnAbort(mistakes.join("; "), answered)
@@ -274,7 +317,8 @@ const send = (error: ApiError.Any, instance: object = {}): Answer => {
 }
 
 /** The rest of the request will not be read, so the connection cannot be used again. */
-const sendLast = (error: ApiError.Any): Answer => Effect.map(send(error), HttpServerResponse.setHeader("connection", "close"))
+const sendLast = (error: ApiError.Any): Answer =>
+  Effect.map(send(error), HttpServerResponse.setHeader("connection", "close"))
 
 const sendBody = (status: number, error: { readonly id: string; readonly message: string }): Answer =>
   Effect.succeed(json(status, stringify({ error }), {}))

@@ -20,8 +20,8 @@
  * )
  */
 import { HttpLayerRouter, HttpServer, HttpServerResponse } from "@effect/platform"
-import { Effect, Layer } from "effect"
-import type { Duration } from "effect"
+import { Config, Effect, Layer } from "effect"
+import type { ConfigError, Duration } from "effect"
 import type * as ApiError from "./ApiError.js"
 import type { AuditContext } from "./AuditContext.js"
 import * as AuditLog from "./AuditLog.js"
@@ -103,6 +103,32 @@ export const serve = <A, E, R>(
     // The compiler cannot follow requirements through generic Layers. `Requirements` says what is left of them.
   ) as never
 }
+
+/**
+ * What `serveConfig` reads: `LOG_SOURCE`, the name of the application, and `TRUSTED_PROXIES`.
+ *
+ * @category config
+ */
+export const config: Config.Config<Options> = Config.all({
+  source: Config.withDefault(Config.nonEmptyString("LOG_SOURCE"), "app"),
+  trustedProxies: Config.withDefault(Config.integer("TRUSTED_PROXIES"), 0).pipe(
+    Config.validate({ message: "Expected a number that is not negative", validation: (n) => n >= 0 })
+  )
+})
+
+/**
+ * `serve`, with options from `Config`. A value that is wrong is a `ConfigError` that names its key, before anything starts.
+ *
+ * @category layers
+ */
+export const serveConfig = <A, E, R>(
+  app: Layer.Layer<A, E, R> & ApiError.Check<Unregistered<R>>,
+  options: Config.Config<Options> = config
+): Layer.Layer<
+  A,
+  HttpLayerRouter.Request.Without<E> | RegistrationConflict | InvalidDefinition | ConfigError.ConfigError,
+  HttpServer.HttpServer | AuditSink | Requirements<R>
+> => Layer.unwrapEffect(Effect.map(options, (given) => serve(app, given)))
 
 /** Opens for requests, once everything is registered and nothing was refused. */
 const listen = (options?: Options) =>

@@ -59,7 +59,8 @@ export class RegistrationConflict extends Data.TaggedError("RegistrationConflict
 }> {
   override get message() {
     const lines = this.conflicts.map(
-      ({ kind, name, owners: [first, second] }) => `- the ${kind} '${name}' is registered by '${first}' and by '${second}'`
+      ({ kind, name, owners: [first, second] }) =>
+        `- the ${kind} '${name}' is registered by '${first}' and by '${second}'`
     )
     return `Registrations exclude each other:\n${lines.join("\n")}`
   }
@@ -94,7 +95,9 @@ export type Refusal =
  *
  * @category refusals
  */
-export const settle = (refusals: ReadonlyArray<Refusal>): Effect.Effect<void, RegistrationConflict | InvalidDefinition> => {
+export const settle = (
+  refusals: ReadonlyArray<Refusal>
+): Effect.Effect<void, RegistrationConflict | InvalidDefinition> => {
   const definitions = refusals.flatMap((refusal) => (refusal._tag === "Invalid" ? [refusal] : []))
   if (definitions.length > 0) return new InvalidDefinition({ definitions })
   const conflicts = refusals.flatMap((refusal) => (refusal._tag === "Conflict" ? [refusal.conflict] : []))
@@ -114,7 +117,9 @@ export class Refusals extends Context.Tag("effect-registrar/Registration/Refusal
  *
  * @category refusals
  */
-export const report = (refusals: ReadonlyArray<Refusal>): Effect.Effect<void, RegistrationConflict | InvalidDefinition> =>
+export const report = (
+  refusals: ReadonlyArray<Refusal>
+): Effect.Effect<void, RegistrationConflict | InvalidDefinition> =>
   Effect.flatMap(Effect.serviceOption(Refusals), (gathered) => {
     if (gathered._tag === "None") return settle(refusals)
     gathered.value.push(...refusals)

@@ -15,14 +15,20 @@ export class BodyTooLarge {
 }
 
 /** Refuses at once what says itself that it is too large, and bounds what is read of the rest. */
-export const limit = <E, R>(app: HttpApp.Default<E, R>, maxBytes: number): HttpApp.Default<E | HttpServerError.RequestError, R> =>
-  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): HttpApp.Default<E | HttpServerError.RequestError, R> => {
-    // A body is announced by one of these headers (RFC 9112, section 6).
-    const length = request.headers["content-length"]
-    if (length === undefined && request.headers["transfer-encoding"] === undefined) return app
-    if (Number(length) > maxBytes) return Effect.fail(failure(request, new BodyTooLarge()))
-    return Effect.provideService(app, HttpServerRequest.HttpServerRequest, bound(request, maxBytes))
-  })
+export const limit = <E, R>(
+  app: HttpApp.Default<E, R>,
+  maxBytes: number
+): HttpApp.Default<E | HttpServerError.RequestError, R> =>
+  Effect.flatMap(
+    HttpServerRequest.HttpServerRequest,
+    (request): HttpApp.Default<E | HttpServerError.RequestError, R> => {
+      // A body is announced by one of these headers (RFC 9112, section 6).
+      const length = request.headers["content-length"]
+      if (length === undefined && request.headers["transfer-encoding"] === undefined) return app
+      if (Number(length) > maxBytes) return Effect.fail(failure(request, new BodyTooLarge()))
+      return Effect.provideService(app, HttpServerRequest.HttpServerRequest, bound(request, maxBytes))
+    }
+  )
 
 const failure = (request: HttpServerRequest.HttpServerRequest, cause: unknown) =>
   new HttpServerError.RequestError({ request, reason: "Decode", cause })
@@ -81,7 +87,11 @@ const read = (request: HttpServerRequest.HttpServerRequest, maxBytes: number) =>
       }),
       Effect.matchCauseEffect({
         onFailure: (cause: Cause.Cause<HttpServerError.RequestError>) => Deferred.failCause(done, cause),
-        onSuccess: () => Deferred.complete(done, Effect.sync(() => concat(chunks, size)))
+        onSuccess: () =>
+          Deferred.complete(
+            done,
+            Effect.sync(() => concat(chunks, size))
+          )
       })
     )
     yield* Effect.forkDaemon(pump)

@@ -30,7 +30,10 @@ export const make = (refuse: Effect.Effect<HttpServerResponse.HttpServerResponse
         if (closed !== undefined) return refuse
         running++
         // The scope of the request closes when its response is sent, a streamed one included.
-        return Effect.zipRight(Effect.addFinalizer(() => leave), app)
+        return Effect.zipRight(
+          Effect.addFinalizer(() => leave),
+          app
+        )
       }),
     close: (within) =>
       Effect.gen(function* () {

@@ -48,13 +48,17 @@ export const makeEncoder = (fields: Fields): Encoder => {
 /** One field as a Schema of its own, so that optional and renamed fields work as they do in a Struct. */
 const encodeField = (field: string, schema: Schema.Struct.Field) => {
   const { ast } = Schema.Struct({ [field]: schema })
-  const encode = Schema.encodeUnknownEither(Schema.make<unknown, Readonly<Record<string, unknown>>>(withoutSecrets(ast)))
+  const encode = Schema.encodeUnknownEither(
+    Schema.make<unknown, Readonly<Record<string, unknown>>>(withoutSecrets(ast))
+  )
 
   return (values: Readonly<Record<string, unknown>>): Either.Either<Readonly<Record<string, unknown>>, string> => {
     // Schemas run the application's own functions.
     try {
       const value = Object.hasOwn(values, field) ? { [field]: values[field] } : {}
-      return Either.mapLeft(encode(value), (error) => ParseResult.ArrayFormatter.formatErrorSync(error).map(say).join("; "))
+      return Either.mapLeft(encode(value), (error) =>
+        ParseResult.ArrayFormatter.formatErrorSync(error).map(say).join("; ")
+      )
     } catch {
       return Either.left("it could not be encoded")
     }
@@ -139,6 +143,9 @@ const suspend = (ast: AST.Suspend): AST.Suspend => {
 const isRedacted = (ast: AST.AST): boolean => {
   const constructor = ast.annotations[AST.TypeConstructorAnnotationId]
   return (
-    typeof constructor === "object" && constructor !== null && "_tag" in constructor && constructor._tag === "effect/Redacted"
+    typeof constructor === "object" &&
+    constructor !== null &&
+    "_tag" in constructor &&
+    constructor._tag === "effect/Redacted"
   )
 }

@@ -36,7 +36,11 @@ export const make = (config: Partial<HttpLayerRouter.FindMyWay.RouterConfig>): R
 }
 
 /** The same router, with every route that is added also recorded. */
-export const watch = (router: HttpLayerRouter.HttpRouter, table: Recorder, prefix = ""): HttpLayerRouter.HttpRouter => ({
+export const watch = (
+  router: HttpLayerRouter.HttpRouter,
+  table: Recorder,
+  prefix = ""
+): HttpLayerRouter.HttpRouter => ({
   ...router,
   add: (method, path, handler, options) =>
     Effect.tap(router.add(method, path, handler, options), () => table.record(method, prefixed(prefix, path))),

@@ -1,0 +1,124 @@
+/**
+ * Both logs as an application is deployed with them: which sinks, where, from which level on; from code or from `Config`.
+ *
+ * @example
+ * import { Logs } from "effect-registrar"
+ *
+ * // AUDIT_FILE_PATH, AUDIT_FILE_LEVEL, AUDIT_CONSOLE_LEVEL, APPLICATION_FILE_PATH, … LOG_SOURCE
+ * const fromEnvironment = Logs.layerConfig()
+ *
+ * const fromCode = Logs.layer({
+ *   source: "configuration-server",
+ *   audit: { file: { path: "audit.log.jsonl", maxBytes: 50 * 1024 * 1024, backups: 5 } },
+ *   application: { console: { level: "Info" } }
+ * })
+ */
+import type { FileSystem } from "@effect/platform"
+import { Config, ConfigError, Effect, Either, Layer, Option } from "effect"
+import * as AppLog from "./AppLog.js"
+import type { Level } from "./AuditEvent.js"
+import * as AuditSink from "./AuditSink.js"
+import * as FileSink from "./AuditSink/File.js"
+
+/**
+ * Where one log goes: to a file, to the console, to both, or nowhere.
+ *
+ * @category models
+ */
+export interface Destinations {
+  readonly file?:
+    | {
+        readonly path: string
+        readonly level?: Level | undefined
+        readonly maxBytes?: number | undefined
+        readonly backups?: number | undefined
+      }
+    | undefined
+  readonly console?: { readonly level?: Level | undefined } | undefined
+}
+
+/**
+ * @category models
+ */
+export interface Options {
+  /** The `source` of the application log's lines. That of the audit log is an option of `Registrar.serve`. */
+  readonly source?: string | undefined
+  readonly audit?: Destinations | undefined
+  readonly application?: Destinations | undefined
+}
+
+/**
+ * The audit sink, and the application log in place of Effect's default logger. Files are opened before anything else starts.
+ *
+ * @category layers
+ */
+export const layer = (
+  options: Options
+): Layer.Layer<AuditSink.AuditSink, AuditSink.AuditSinkError | AppLog.AppLogError, FileSystem.FileSystem> => {
+  const { source, audit = {}, application = {} } = options
+  const sinks = [
+    ...(audit.file === undefined
+      ? []
+      : [FileSink.layer(audit.file).pipe(AuditSink.filter(audit.file.level ?? "Debug"))]),
+    ...(audit.console === undefined ? [] : [AuditSink.console.pipe(AuditSink.filter(audit.console.level ?? "Debug"))])
+  ]
+  const loggers = [
+    ...(application.file === undefined ? [] : [AppLog.layerFile({ source, ...application.file })]),
+    ...(application.console === undefined ? [] : [AppLog.layerConsole({ source, ...application.console })])
+  ]
+  return Layer.mergeAll(AuditSink.combine(...sinks), ...loggers)
+}
+
+const level = (key: string) => Config.literal("Trace", "Debug", "Info", "Warning", "Error", "Fatal")(key)
+
+const count = (key: string) =>
+  Config.integer(key).pipe(
+    Config.validate({ message: "Expected a number that is not negative", validation: (n) => n >= 0 })
+  )
+
+const orUndefined = <A>(config: Config.Config<A>) => Config.map(Config.option(config), Option.getOrUndefined)
+
+const destinations = (log: string): Config.Config<Destinations> =>
+  Config.all({
+    path: orUndefined(Config.nonEmptyString(`${log}_FILE_PATH`)),
+    level: orUndefined(level(`${log}_FILE_LEVEL`)),
+    maxBytes: orUndefined(count(`${log}_FILE_MAX_BYTES`)),
+    backups: orUndefined(count(`${log}_FILE_BACKUPS`)),
+    consoleLevel: orUndefined(level(`${log}_CONSOLE_LEVEL`))
+  }).pipe(
+    Config.mapOrFail(({ path, consoleLevel, ...file }): Either.Either<Destinations, ConfigError.ConfigError> => {
+      const console = consoleLevel === undefined ? undefined : { level: consoleLevel }
+      if (path !== undefined) return Either.right({ file: { path, ...file }, console })
+      return Object.values(file).every((value) => value === undefined)
+        ? Either.right({ console })
+        : Either.left(
+            ConfigError.InvalidData([`${log}_FILE_PATH`], "Expected a path, since other settings of the file are given")
+          )
+    })
+  )
+
+/**
+ * What `layerConfig` reads. The keys of the audit log are `AUDIT_FILE_PATH`, `AUDIT_FILE_LEVEL`, `AUDIT_FILE_MAX_BYTES`,
+ * `AUDIT_FILE_BACKUPS` and `AUDIT_CONSOLE_LEVEL`, those of the application log begin with `APPLICATION`, and `LOG_SOURCE` is
+ * the name of the application. A log goes to the file if its path is given, and to the console if its level is.
+ *
+ * @category config
+ */
+export const config: Config.Config<Options> = Config.all({
+  source: orUndefined(Config.nonEmptyString("LOG_SOURCE")),
+  audit: destinations("AUDIT"),
+  application: destinations("APPLICATION")
+})
+
+/**
+ * The same from `Config`. A value that is wrong is a `ConfigError` that names its key, before any file is opened.
+ *
+ * @category layers
+ */
+export const layerConfig = (
+  options: Config.Config<Options> = config
+): Layer.Layer<
+  AuditSink.AuditSink,
+  ConfigError.ConfigError | AuditSink.AuditSinkError | AppLog.AppLogError,
+  FileSystem.FileSystem
+> => Layer.unwrapEffect(Effect.map(options, layer))
