@@ -23,12 +23,12 @@
  */
 import { Cause, Clock, Context, Data, DateTime, Effect, Either, Layer, Option } from "effect"
 import type { Duration, Fiber, Scope } from "effect"
-import * as ApiError from "./ApiError.js"
 import { AuditContext } from "./AuditContext.js"
 import * as AuditEvent from "./AuditEvent.js"
 import * as AuditRecord from "./AuditRecord.js"
 import { AuditRegistry, EventsDropped } from "./AuditRegistry.js"
 import { AuditSink, type Batch } from "./AuditSink.js"
+import { AuditUnavailable } from "./ErrorRegistry.js"
 import { setMember, type Json } from "./internal/json.js"
 import { toWire } from "./internal/level.js"
 import * as Writer from "./internal/writer.js"
@@ -52,8 +52,8 @@ type Args<E extends AuditEvent.Any> =
  */
 export interface Service {
   /**
-   * Takes the event in, in order, and never fails. It resumes at once; only a full queue holds it up, until there is room
-   * (`whenFull: "suspend"`). The event is written even if the caller fails or is interrupted afterwards.
+   * Takes the event in, in order, and never fails. It resumes at once; only a full queue holds it up until there is room
+   * (`whenFull: "suspend"`). The event is written even if the caller fails or is interrupted meanwhile or afterwards.
    */
   readonly add: <E extends AuditEvent.Any>(event: E, ...params: Args<E>) => Effect.Effect<void, never, Requirements<E>>
 
@@ -88,16 +88,6 @@ export interface Service {
 export class AuditLog extends Context.Tag("effect-registrar/AuditLog")<AuditLog, Service>() {}
 
 /**
- * 503: an event that had to be safe before anything else happened could not be made safe.
- *
- * @category errors
- */
-export class AuditUnavailable extends ApiError.make<AuditUnavailable>()("audit-unavailable", {
-  status: 503,
-  message: "The request was not carried out, because it could not be recorded"
-}) {}
-
-/**
  * An event known only at run time that cannot be added: no such type is registered, or parameters are missing.
  *
  * @category errors
@@ -123,13 +113,13 @@ export interface Options {
   /** Bounds of what waits to be written: records (10,000), and characters of their lines (16 Mi). */
   readonly capacity?: { readonly records?: number | undefined; readonly characters?: number | undefined } | undefined
   /**
-   * What a full queue does to those who add: it holds them up until there is room, or takes nothing more in. Either way
-   * memory is bounded: at twice the capacity nothing more is taken in. What is dropped is counted, said in the application
+   * What a full queue does to those who add: it takes the event in and holds them up until there is room, or takes nothing
+   * more in. Either way memory is bounded: at twice the capacity nothing more is taken in. What is dropped is counted, said in the application
    * log, and written into the trail as a `registrar-events-dropped` record. Default: `"suspend"`.
    */
   readonly whenFull?: "suspend" | "drop" | undefined
-  /** How long `require` and `flush` wait for a sink that does not answer. Default: 10 seconds. */
-  readonly requireWithin?: Duration.DurationInput | undefined
+  /** How long anybody waits for a sink that does not answer, or for room: after it, `require` fails. Default: 10 seconds. */
+  readonly waitAtMost?: Duration.DurationInput | undefined
   /** How long closing waits for what is not written yet. Default: 10 seconds. */
   readonly closeWithin?: Duration.DurationInput | undefined
 }
@@ -149,7 +139,7 @@ export const make = (options?: Options): Effect.Effect<Service, never, AuditSink
     const sink = yield* AuditSink
     const registry = yield* AuditRegistry
     const source = options?.source ?? "app"
-    const requireWithin = options?.requireWithin ?? "10 seconds"
+    const waitAtMost = options?.waitAtMost ?? "10 seconds"
 
     const record = (
       event: AuditEvent.Any,
@@ -199,15 +189,22 @@ export const make = (options?: Options): Effect.Effect<Service, never, AuditSink
       return { position, report: misfits.length === 0 ? undefined : reportMisfits(event, misfits) }
     }
 
+    const room = Effect.suspend(() =>
+      writer.unsafeHasRoom()
+        ? Effect.void
+        : Effect.asVoid(Effect.timeoutOption(Effect.interruptible(writer.room), waitAtMost))
+    )
+
     const add = (event: AuditEvent.Any, params: object = {}): Effect.Effect<void> =>
       Effect.withFiberRuntime((fiber) => {
         const { report } = accept(fiber, event, params)
-        return report === undefined ? writer.room : Effect.zipRight(report, writer.room)
+        return report === undefined ? room : Effect.zipRight(report, room)
       })
 
+    // Interruptible, or a wait within a finalizer could not be ended.
     const whenSafe = (position: Writer.Position): Effect.Effect<void, AuditUnavailable> =>
-      writer.written(position).pipe(
-        Effect.timeoutFail({ duration: requireWithin, onTimeout: () => new AuditUnavailable() }),
+      Effect.interruptible(writer.written(position)).pipe(
+        Effect.timeoutFail({ duration: waitAtMost, onTimeout: () => new AuditUnavailable() }),
         Effect.catchAllCause((cause) => (Cause.isInterruptedOnly(cause) ? Effect.interrupt : new AuditUnavailable()))
       )
 

@@ -183,6 +183,8 @@ const decouple = Effect.fnUntraced(function* (sink: Service, capacity: number, c
   yield* Effect.addFinalizer(() =>
     waiting.end.pipe(
       Effect.zipRight(Fiber.await(forwarder)),
+      // A finalizer is uninterruptible, and so would be the end of the wait.
+      Effect.interruptible,
       Effect.timeoutOption(closeWithin),
       Effect.zipRight(Fiber.interruptFork(forwarder)),
       Effect.zipRight(

@@ -114,6 +114,12 @@ export class ServiceUnavailable extends ApiError.make<ServiceUnavailable>()("ser
   message: "The service is not available at the moment"
 }) {}
 
+/** 503: the audit log could not make safe what had to be safe before anything else happened. @category built-in errors */
+export class AuditUnavailable extends ApiError.make<AuditUnavailable>()("audit-unavailable", {
+  status: 503,
+  message: "The request was not carried out, because it could not be recorded"
+}) {}
+
 /**
  * What every registry starts with.
  *
@@ -128,7 +134,8 @@ export const builtIns = [
   ContentTooLarge,
   UnsupportedMediaType,
   InternalServerError,
-  ServiceUnavailable
+  ServiceUnavailable,
+  AuditUnavailable
 ] as const
 
 /**

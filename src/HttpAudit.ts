@@ -10,11 +10,8 @@
 import { HttpLayerRouter, HttpServerRequest } from "@effect/platform"
 import { Context, Effect, Layer, Option } from "effect"
 import { AuditContext } from "./AuditContext.js"
-import { Added, AuditLog, AuditUnavailable } from "./AuditLog.js"
-import { ErrorRegistry } from "./ErrorRegistry.js"
+import { Added, AuditLog } from "./AuditLog.js"
 import { clientAddress } from "./internal/clientAddress.js"
-import { report } from "./Registration.js"
-import type { ErrorProof, InvalidDefinition, RegistrationConflict } from "./Registration.js"
 
 /**
  * @category models
@@ -28,34 +25,29 @@ export interface Options {
   readonly trustedProxies?: number | undefined
   /**
    * What a response waits for: that its events are as safe as the sink can make them, or only that they are accepted.
-   * Default: `"safe"`. A response never waits longer than the audit log's `requireWithin`, nor for a sink that fails: the
+   * Default: `"safe"`. A response never waits longer than the audit log's `waitAtMost`, nor for a sink that fails: the
    * events stay in the queue, and a handler that must not go on without them uses `require`.
    */
   readonly waitFor?: "accepted" | "safe" | undefined
 }
 
 /**
- * Registers `audit-unavailable`, and gives the routes it is provided to their `AuditContext`. It wants to be outside of
- * whatever answers failures, so that events of a failing request are waited for as well: provide it after `HttpErrors.layer`.
+ * Gives every route its `AuditContext`. It belongs outside of what answers failures, so that the events of a failing request
+ * are waited for as well: provide it after `HttpErrors.layer`.
  *
  * @category layers
  */
 export const layer = (
   options?: Options
 ): Layer.Layer<
-  | HttpLayerRouter.Request<"Requires", AuditContext>
-  | HttpLayerRouter.Request<"GlobalRequires", AuditContext>
-  | ErrorProof<AuditUnavailable>,
-  RegistrationConflict | InvalidDefinition,
-  HttpLayerRouter.HttpRouter | AuditLog | ErrorRegistry
+  HttpLayerRouter.Request<"Requires", AuditContext> | HttpLayerRouter.Request<"GlobalRequires", AuditContext>,
+  never,
+  HttpLayerRouter.HttpRouter | AuditLog
 > =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const router = yield* HttpLayerRouter.HttpRouter
       const audit = yield* AuditLog
-      const errors = yield* ErrorRegistry
-      yield* Effect.flatMap(errors.register({ owner: "effect-registrar", errors: [AuditUnavailable] }), report)
-
       const trustedProxies = options?.trustedProxies ?? 0
       const settle = options?.waitFor === "accepted" ? () => Effect.void : audit.whenSafe
 
@@ -72,12 +64,8 @@ export const layer = (
         })
       )
     })
-    // What the layer provides reaches the routes through the middleware, and its proof exists for the compiler alone.
-  ) as Layer.Layer<
-    never,
-    RegistrationConflict | InvalidDefinition,
-    HttpLayerRouter.HttpRouter | AuditLog | ErrorRegistry
-  > as never
+    // What the layer provides reaches the routes through the middleware.
+  ) as Layer.Layer<never, never, HttpLayerRouter.HttpRouter | AuditLog> as never
 
 const contextOf = (
   request: HttpServerRequest.HttpServerRequest,

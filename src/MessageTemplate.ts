@@ -7,7 +7,7 @@
  * from there; a value that does not fit its format is rendered without it. Rendering never fails.
  */
 import { Data, Either } from "effect"
-import { applyFormat } from "./internal/formatSpec.js"
+import { applyFormat, isFormat } from "./internal/formatSpec.js"
 import { toText } from "./internal/json.js"
 
 /**
@@ -84,9 +84,12 @@ export const parse = (text: string): Either.Either<MessageTemplate, MalformedTem
       if (name === "") return malformed("a parameter has no name")
       const reserved = /[.[\]!]/.exec(name)
       if (reserved !== null) return malformed(`the parameter name '${name}' has a '${reserved[0]}' in it`)
+      const format = colon === -1 ? undefined : inside.slice(colon + 1)
+      if (format !== undefined && !isFormat(format))
+        return malformed(`the format '${format}' of '{${name}}' is not known`)
       if (literal !== "") parts.push(literal)
       literal = ""
-      parts.push({ name, format: colon === -1 ? undefined : inside.slice(colon + 1) })
+      parts.push({ name, format })
       at = end + 1
     } else {
       literal += char

@@ -180,10 +180,7 @@ export type Requirements<R> = Exclude<
 export type Unregistered<R> =
   | UnregisteredError<
       HttpErrors.MustBeRegistered<
-        Exclude<
-          HttpLayerRouter.Request.Only<"Error", R> | HttpLayerRouter.Request.Only<"GlobalError", R>,
-          AuditLog.AuditUnavailable
-        >
+        HttpLayerRouter.Request.Only<"Error", R> | HttpLayerRouter.Request.Only<"GlobalError", R>
       >
     >
   | UnregisteredProof<

@@ -40,7 +40,7 @@ export const make = (refuse: Effect.Effect<HttpServerResponse.HttpServerResponse
         closed = yield* Deferred.make<void>()
         if (running === 0) return
         yield* Effect.logInfo(`Finishing ${running} requests before the end`)
-        const finished = yield* Effect.timeoutOption(Deferred.await(closed), within)
+        const finished = yield* Effect.timeoutOption(Effect.interruptible(Deferred.await(closed)), within)
         if (finished._tag === "None") yield* Effect.logWarning(`${running} requests did not finish in time`)
       })
   }

@@ -18,8 +18,11 @@ const maxValues = 1_000_000
  */
 export const toJson = (value: unknown): Json => convert(value, { ancestors: [], values: 0 }) ?? null
 
-/** A value inside a message: text as it is, everything else as JSON. */
-export const toText = (value: unknown): string => (typeof value === "string" ? value : stringify(toJson(value)))
+/** A value inside a message: what has the form of text as it is, everything else as JSON. */
+export const toText = (value: unknown): string => {
+  const json = toJson(value)
+  return typeof json === "string" ? json : stringify(json)
+}
 
 /**
  * JSON on one line in every reader's eyes: line and paragraph separators, C1 controls and bidirectional overrides are

@@ -14,7 +14,10 @@ import * as LogSegment from "./logSegment.js"
 export { LogFileError } from "./logFileError.js"
 
 export interface Options {
-  /** Its folder has to exist. A link is followed, and the backups lie beside the file it leads to. */
+  /**
+   * Its folder has to exist. A link is followed, and the backups lie beside the file it leads to. A terminal or the like is
+   * only written to.
+   */
   readonly path: string
   /** A line that would make the file this large goes into a fresh one. Left out, the file is never rotated. */
   readonly maxBytes?: number | undefined
@@ -25,7 +28,7 @@ export interface Options {
 export interface LogFile {
   /**
    * Succeeds once the lines, which come without line ends, are on stable storage: written and fsynced. After a failure the
-   * first `written` of them are, and nothing of the others remains.
+   * first `written` of them are, and the others are cut off again, at the latest before anything else is appended.
    */
   readonly append: (lines: ReadonlyArray<string>) => Effect.Effect<void, LogFileError>
 }

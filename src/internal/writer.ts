@@ -28,7 +28,8 @@ export type Position = number
 export interface Writer<A, E> {
   /** Takes an item in, at once and without failing. */
   readonly unsafeOffer: (item: A, size: number) => Position
-  /** Resumes at once, or, after a full queue, when there is room again. */
+  readonly unsafeHasRoom: () => boolean
+  /** Resumes at once or, when the queue is full, when there is room again. */
   readonly room: Effect.Effect<void>
   /** Resumes once everything up to the position is safe. Fails when writing it fails, though it will be tried again. */
   readonly written: (position: Position) => Effect.Effect<void, E>
@@ -83,8 +84,10 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
       return ++last
     }
 
+    const unsafeHasRoom = () => options.whenFull === "drop" || !isFull(1)
+
     const room = Effect.async<void>((resume) => {
-      if (options.whenFull === "drop" || !isFull(1)) return resume(Effect.void)
+      if (unsafeHasRoom()) return resume(Effect.void)
       suspended.push(resume)
       return Effect.sync(() => {
         suspended = suspended.filter((other) => other !== resume)
@@ -172,7 +175,7 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
       Effect.gen(function* () {
         closing = true
         wake()
-        const finished = yield* Effect.timeoutOption(Deferred.await(idle), options.closeWithin)
+        const finished = yield* Effect.timeoutOption(Effect.interruptible(Deferred.await(idle)), options.closeWithin)
         closed = true
         yield* Fiber.interruptFork(fiber)
         const left = pending + dropped
@@ -184,5 +187,5 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
       })
     )
 
-    return { unsafeOffer, room, written, unsafePending: () => pending, unsafeLast: () => last }
+    return { unsafeOffer, unsafeHasRoom, room, written, unsafePending: () => pending, unsafeLast: () => last }
   })

@@ -93,6 +93,7 @@ describe("write", () => {
       yield* sink.write([...batch, more])
       yield* sink.write([...batch, more])
       assert.strictEqual(yield* readText(`${path}.1`), textOf(batch.slice(0, 2)))
+      assert.isFalse(yield* fs.exists(`${path}.2`))
       assert.strictEqual(yield* readText(path), textOf([batch[2]!, more]))
     })
   )

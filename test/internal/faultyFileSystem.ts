@@ -3,7 +3,7 @@
  */
 import { FileSystem } from "@effect/platform"
 import { SystemError, type PlatformError, type SystemErrorReason } from "@effect/platform/Error"
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
 
 export type Operation =
   "open" | "stat" | "read" | "write" | "sync" | "truncate" | "rename" | "remove" | "exists" | "realPath"
@@ -16,12 +16,6 @@ export interface Fault {
 
 /** Asked before every operation, in turn; answers whether and how it fails. */
 export type Decide = (operation: Operation, path: string) => Fault | undefined
-
-export const layer = (decide: Decide): Layer.Layer<FileSystem.FileSystem, never, FileSystem.FileSystem> =>
-  Layer.effect(
-    FileSystem.FileSystem,
-    Effect.map(FileSystem.FileSystem, (fs) => wrap(fs, decide))
-  )
 
 export const wrap = (fs: FileSystem.FileSystem, decide: Decide): FileSystem.FileSystem => {
   const guard =

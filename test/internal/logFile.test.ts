@@ -238,7 +238,7 @@ describe("append", () => {
     "does not mix concurrent appends",
     Effect.gen(function* () {
       const path = yield* temporaryPath
-      const log = yield* LogFile.open({ path, maxBytes: 200, backups: 100 })
+      const log = yield* LogFile.open({ path, maxBytes: 30, backups: 100 })
       const batches = Arr.makeBy(30, (batch) => Arr.makeBy(7, (line) => `${batch} ${line}`))
       yield* Effect.forEach(batches, (batch) => log.append(batch), { concurrency: "unbounded" })
       const stored = Arr.chunksOf(yield* readLines(path), 7)
@@ -574,7 +574,7 @@ describe("whatever fails", () => {
         Effect.gen(function* () {
           const count = yield* countOperations(yield* temporaryPath, maxBytes)
           assert.isAbove(count, 15)
-          for (const duration of [1, 2, 3, 6]) {
+          for (const duration of [1, 3]) {
             for (let first = 0; first < count; first++) {
               const path = yield* temporaryPath
               let at = 0
