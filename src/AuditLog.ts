@@ -29,7 +29,7 @@ import * as AuditRecord from "./AuditRecord.js"
 import { AuditRegistry, EventsDropped } from "./AuditRegistry.js"
 import { AuditSink, type Batch } from "./AuditSink.js"
 import { AuditUnavailable } from "./ErrorRegistry.js"
-import { setMember, type Json } from "./internal/json.js"
+import { setMember, toJson, type Json } from "./internal/json.js"
 import { toWire } from "./internal/level.js"
 import * as Writer from "./internal/writer.js"
 import * as MessageTemplate from "./MessageTemplate.js"
@@ -256,12 +256,12 @@ const makeRecord = (input: {
   readonly context: Option.Option<typeof AuditContext.Service>
 }) => {
   const { event, context, date, source } = input
-  const known: Readonly<Record<string, string | undefined>> = Option.isSome(context) ? { ...context.value } : {}
+  const known: Readonly<Record<string, unknown>> = Option.isSome(context) ? { ...context.value } : {}
   const named = Either.isRight(event.template) ? event.template.right.parameters : []
   const details: Record<string, Json> = {}
   for (const name of AuditEvent.contextNames) {
     const value = known[name]
-    if (value !== undefined) details[name] = value
+    if (value !== undefined) details[name] = toJson(value)
     else if (named.includes(name)) details[name] = null
   }
   const encoded = event.encode(input.params as Readonly<Record<string, unknown>>, "keep")
