@@ -26,6 +26,7 @@ import type { Cause, Types } from "effect"
 import { makeEncoder, type Encoder, type Fields } from "./internal/fields.js"
 import { safeHeaders } from "./internal/headers.js"
 import { stringify, type Json } from "./internal/json.js"
+import type { IsLiteral } from "./internal/literal.js"
 import * as MessageTemplate from "./MessageTemplate.js"
 
 const TypeId: unique symbol = Symbol.for("effect-registrar/ApiError")
@@ -395,15 +396,19 @@ type ReservedProblem<Name> = Name extends (typeof reserved)[number]
   ? `The field name '${Name}' is taken by every error`
   : never
 
-type ServiceProblem<F extends Fields> = [Schema.Struct.Context<F>] extends [never]
+/** Of fields known only at run time nobody knows what they need: what cannot be encoded is left out then. */
+type ServiceProblem<F extends Fields> = string extends keyof F
   ? never
-  : "The Schemas of the fields must not need services"
+  : [Schema.Struct.Context<F>] extends [never]
+    ? never
+    : "The Schemas of the fields must not need services"
 
-type MissingField<Text extends string, F> = string extends Text
-  ? never
-  : Exclude<MessageTemplate.Parameters<Text>, keyof F> extends infer Name extends string
-    ? `The message names '{${Name}}', which is not one of the fields`
-    : never
+type MissingField<Text extends string, F> =
+  IsLiteral<Text> extends false
+    ? never
+    : Exclude<MessageTemplate.Parameters<Text>, keyof F> extends infer Name extends string
+      ? `The message names '{${Name}}', which is not one of the fields`
+      : never
 
 type ExceptionProblem<Text extends string> = [MessageTemplate.Malformed<Text>] extends [never]
   ? MessageTemplate.Parameters<Text> extends infer Name extends string

@@ -3,7 +3,8 @@
  *
  * `Effect.log*` stays what is called. A line is `{"level","date","message","source","module","errorType","errorInfo"}`, and
  * `annotations` and `spans` where there are any; `module` comes from the annotation of that name. Each Layer adds one
- * destination with a level of its own, and takes the place of Effect's default logger.
+ * destination with a level of its own. The console destination takes the place of Effect's own console loggers; a file stands
+ * beside them, so that people read the console and programs the file.
  *
  * @example
  * import { AppLog } from "effect-registrar"
@@ -164,9 +165,14 @@ export const makeLogger = (write: (line: Line) => void, options?: Options): Logg
  * @category layers
  */
 export const layerConsole = (options?: Options): Layer.Layer<never> =>
-  layerLogger(
-    Effect.map(Effect.console, (console) => makeLogger((line) => console.unsafe.log(encode(line)), options)),
-    options
+  Layer.mergeAll(
+    layerLogger(
+      Effect.map(Effect.console, (console) => makeLogger((line) => console.unsafe.log(encode(line)), options)),
+      options
+    ),
+    Logger.remove(Logger.defaultLogger),
+    // What `NodeRuntime.runMain` puts in its place.
+    Logger.remove(Logger.prettyLoggerDefault)
   )
 
 /**
@@ -226,7 +232,7 @@ const openFile = ({ path, maxBytes, backups }: FileOptions) =>
   )
 
 /**
- * Any logger as a destination: in place of Effect's default logger, and from a level on.
+ * Any logger as a destination, from a level on.
  *
  * @category layers
  */
@@ -237,7 +243,6 @@ export const layerLogger = <E, R>(
   const level = LogLevel.fromLiteral(options?.level ?? "Info")
   return Layer.mergeAll(
     Logger.addScoped(logger),
-    Logger.remove(Logger.defaultLogger),
     // Effect decides first what reaches any logger: for the lowest level of all destinations, then each leaves out its own.
     Layer.scopedDiscard(
       Effect.locallyScopedWith(FiberRef.currentMinimumLogLevel, (current) =>

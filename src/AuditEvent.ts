@@ -19,6 +19,7 @@ import { Either, Schema } from "effect"
 import type { Check, FieldsOf } from "./ApiError.js"
 import { makeEncoder, type Encoder, type Fields } from "./internal/fields.js"
 import type { Level } from "./internal/level.js"
+import type { IsLiteral } from "./internal/literal.js"
 import * as MessageTemplate from "./MessageTemplate.js"
 
 export type {
@@ -99,7 +100,9 @@ export interface Options<Text extends string, F extends Fields> {
 export const make = <
   const Type extends string,
   const Text extends string,
-  const F extends Fields = Omit<FieldsOf<Text>, ContextName>
+  const F extends Fields = {
+    readonly [Name in Exclude<MessageTemplate.Parameters<Text>, ContextName>]: FieldsOf<Text>[Name]
+  }
 >(
   type: Type,
   options: Options<Text, F> & Check<OptionsProblem<Text, F>>
@@ -143,7 +146,9 @@ export const problemsOf = (event: Any): ReadonlyArray<string> => [
         .map((name) => `the message names '{${name}}', which is not one of the fields`)),
   ...Object.keys(event.fields)
     .filter(isContextName)
-    .map((name) => `the field '${name}' comes from AuditContext and cannot be declared`)
+    .map((name) => `the field '${name}' comes from AuditContext and cannot be declared`),
+  // Schemas swallow it.
+  ...(Object.hasOwn(event.fields, "__proto__") ? ["a field cannot have the name '__proto__'"] : [])
 ]
 
 /**
@@ -159,11 +164,12 @@ export type Params<E extends Any> = Readonly<Schema.Struct.Type<E["fields"]>>
  *
  * @category type-level
  */
-export type NeedsContext<E extends Any> = string extends E["text"]
-  ? false
-  : MessageTemplate.Parameters<E["text"]> & ("ip" | "path") extends never
+export type NeedsContext<E extends Any> =
+  IsLiteral<E["text"]> extends false
     ? false
-    : true
+    : MessageTemplate.Parameters<E["text"]> & ("ip" | "path") extends never
+      ? false
+      : true
 
 /**
  * The sentence that says what is wrong with the options of `make`, or `never`.
@@ -180,12 +186,16 @@ type TakenField<Name> = string extends Name
     ? `The field '${Name}' comes from AuditContext and cannot be declared`
     : never
 
-type MissingField<Text extends string, F> = string extends Text
-  ? never
-  : Exclude<MessageTemplate.Parameters<Text>, keyof F | ContextName> extends infer Name extends string
-    ? `The message names '{${Name}}', which is not one of the fields`
-    : never
+type MissingField<Text extends string, F> =
+  IsLiteral<Text> extends false
+    ? never
+    : Exclude<MessageTemplate.Parameters<Text>, keyof F | ContextName> extends infer Name extends string
+      ? `The message names '{${Name}}', which is not one of the fields`
+      : never
 
-type ServiceProblem<F extends Fields> = [Schema.Struct.Context<F>] extends [never]
+/** Of fields known only at run time nobody knows what they need: what cannot be encoded keeps its plain JSON form then. */
+type ServiceProblem<F extends Fields> = string extends keyof F
   ? never
-  : "The Schemas of the fields must not need services"
+  : [Schema.Struct.Context<F>] extends [never]
+    ? never
+    : "The Schemas of the fields must not need services"

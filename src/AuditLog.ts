@@ -31,6 +31,7 @@ import { AuditSink, type Batch } from "./AuditSink.js"
 import { AuditUnavailable } from "./ErrorRegistry.js"
 import { setMember, toJson, type Json } from "./internal/json.js"
 import { toWire } from "./internal/level.js"
+import type { IsLiteral } from "./internal/literal.js"
 import * as Writer from "./internal/writer.js"
 import * as MessageTemplate from "./MessageTemplate.js"
 import type { Registered } from "./Registration.js"
@@ -42,10 +43,15 @@ import type { Registered } from "./Registration.js"
  * @category type-level
  */
 export type Requirements<E extends AuditEvent.Any> =
-  (string extends E["type"] ? never : Registered<E>) | (AuditEvent.NeedsContext<E> extends true ? AuditContext : never)
+  | (IsLiteral<E["type"]> extends true ? Registered<E> : never)
+  | (AuditEvent.NeedsContext<E> extends true ? AuditContext : never)
 
-type Args<E extends AuditEvent.Any> =
-  {} extends AuditEvent.Params<E> ? [params?: AuditEvent.Params<E>] : [params: AuditEvent.Params<E>]
+/** Without fields there is nothing to give: the compiler would take any object for an empty one. */
+type Args<E extends AuditEvent.Any> = [keyof E["fields"]] extends [never]
+  ? []
+  : {} extends AuditEvent.Params<E>
+    ? [params?: AuditEvent.Params<E>]
+    : [params: AuditEvent.Params<E>]
 
 /**
  * @category models
@@ -242,8 +248,17 @@ export const layer = (options?: Options): Layer.Layer<AuditLog, never, AuditSink
 
 const missingParameters = (event: AuditEvent.Any, params: object): ReadonlyArray<string> =>
   Either.isRight(event.template)
-    ? event.template.right.parameters.filter((name) => !AuditEvent.isContextName(name) && !Object.hasOwn(params, name))
+    ? event.template.right.parameters.filter((name) => !AuditEvent.isContextName(name) && !hasOwn(params, name))
     : []
+
+/** A proxy is the application's code, and may throw. */
+const hasOwn = (params: object, name: string): boolean => {
+  try {
+    return Object.hasOwn(params, name)
+  } catch {
+    return false
+  }
+}
 
 const reportMisfits = (event: AuditEvent.Any, misfits: ReadonlyArray<string>) =>
   Effect.logWarning(`The audit event '${event.type}' was recorded with values that do not fit: ${misfits.join(", ")}`)

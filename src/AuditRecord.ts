@@ -5,18 +5,14 @@
  * application can reach it. Sinks store the line; `record` is for those that look inside.
  */
 import { Data, Either, ParseResult, Schema } from "effect"
-import { stringify, type Json } from "./internal/json.js"
+import { isJson, stringify, type Json } from "./internal/json.js"
 import { wireLevels } from "./internal/level.js"
 
-const JsonSchema: Schema.Schema<Json> = Schema.suspend(() =>
-  Schema.Union(
-    Schema.String,
-    Schema.Number,
-    Schema.Boolean,
-    Schema.Null,
-    Schema.Array(JsonSchema),
-    Schema.Record({ key: Schema.String, value: JsonSchema })
-  )
+/** As a whole, because a Schema of its members would rebuild them and lose one with the name `__proto__`. */
+const Details = Schema.declare(
+  (u): u is { readonly [name: string]: Json } =>
+    typeof u === "object" && u !== null && !Array.isArray(u) && Object.values(u).every(isJson),
+  { identifier: "Details", jsonSchema: { type: "object" } }
 )
 
 /**
@@ -31,7 +27,7 @@ export const Contents = Schema.Struct({
   message: Schema.String,
   event: Schema.Struct({
     type: Schema.String,
-    details: Schema.Record({ key: Schema.String, value: JsonSchema })
+    details: Details
   }),
   source: Schema.String
 })

@@ -21,6 +21,7 @@ import type * as ApiError from "./ApiError.js"
 import type * as AuditEvent from "./AuditEvent.js"
 import { AuditRegistry } from "./AuditRegistry.js"
 import { ErrorRegistry } from "./ErrorRegistry.js"
+import type { IsLiteral } from "./internal/literal.js"
 import { report, settle } from "./Registration.js"
 import type { ErrorProof, EventProof, InvalidDefinition, Refusal, RegistrationConflict } from "./Registration.js"
 
@@ -108,25 +109,19 @@ const registerAll = (extension: Any) =>
   })
 
 /**
- * Everything that the layer proves. What is known only at run time, with an id of type `string`, is left out: a proof of it
- * would be a proof of everything.
+ * Everything that the layer proves. The error that an exception answers with is proved only as one of `errors`.
  *
  * @category type-level
  */
 export type Proofs<C extends Contents> =
-  | ErrorProof<LiteralError<Member<C["errors"]>>>
+  | ErrorProof<InstanceOf<Member<C["errors"]>>>
   | ErrorProof<Thrown<Member<C["exceptions"]>>>
-  | ErrorProof<LiteralError<AnswerOf<Member<C["exceptions"]>>>>
-  | EventProof<LiteralEvent<Member<C["auditEvents"]>>>
+  | EventProof<Member<C["auditEvents"]>>
 
 type Member<T> = T extends ReadonlyArray<infer M> ? M : never
-type LiteralError<C> = C extends ApiError.Any ? (string extends C["id"] ? never : InstanceType<C>) : never
-type LiteralEvent<E> = E extends AuditEvent.Any ? (string extends E["type"] ? never : E) : never
-type AnswerOf<X> = X extends ApiError.Exception<infer _, infer _> ? X["error"] : never
-
-/** To the compiler a class that adds nothing to `Error` is `Error`: a proof of it would be a proof of every error there is. */
-type Thrown<X> =
-  X extends ApiError.Exception<infer E, infer _> ? (ApiError.ApiError<string, {}> extends E ? never : E) : never
+type InstanceOf<C> = C extends ApiError.Any ? InstanceType<C> : never
+type Thrown<X> = X extends ApiError.Exception<infer E, infer _> ? E : never
+type AnswerOf<X> = X extends { readonly error: infer Answer } ? Answer : never
 
 /**
  * The sentence that says what is wrong with the contents, or `never`.
@@ -141,15 +136,16 @@ export type Problem<Name extends string, C extends Contents> =
 type IdOf<C> = C extends ApiError.Any ? C["id"] : never
 type TypeOf<E> = E extends AuditEvent.Any ? E["type"] : never
 
-type Strays<Name extends string, Id extends string> = string extends Name
-  ? never
-  : Id extends unknown
-    ? string extends Id
-      ? never
-      : Id extends `${Name}-${string}`
+type Strays<Name extends string, Id extends string> =
+  IsLiteral<Name> extends false
+    ? never
+    : Id extends unknown
+      ? IsLiteral<Id> extends false
         ? never
-        : `The id '${Id}' does not start with '${Name}-'`
-    : never
+        : Id extends `${Name}-${string}`
+          ? never
+          : `The id '${Id}' does not start with '${Name}-'`
+      : never
 
 type Twice<T, Seen = never> = T extends readonly [infer Head, ...infer Rest]
   ? | ([Label<Head>] extends [never] ? never : Label<Head> extends Seen ? `The ${Label<Head>} is given twice` : never)
@@ -158,11 +154,11 @@ type Twice<T, Seen = never> = T extends readonly [infer Head, ...infer Rest]
 
 /** One id may stand for two statuses. What is known only at run time has no label, and is compared then. */
 type Label<T> = T extends ApiError.Any
-  ? string extends T["id"]
+  ? IsLiteral<T["id"]> extends false
     ? never
     : `id '${T["id"]}' (${T["status"]})`
   : T extends AuditEvent.Any
-    ? string extends T["type"]
+    ? IsLiteral<T["type"]> extends false
       ? never
       : `audit event '${T["type"]}'`
     : never

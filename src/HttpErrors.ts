@@ -38,8 +38,9 @@ import {
   type BuiltIn
 } from "./ErrorRegistry.js"
 import * as BoundedRequest from "./internal/boundedRequest.js"
-import { safeHeaders } from "./internal/headers.js"
-import { stringify } from "./internal/json.js"
+import { isSafe, safeHeaders } from "./internal/headers.js"
+import { stringify, toText } from "./internal/json.js"
+import type { IsLiteral } from "./internal/literal.js"
 import * as RouteTable from "./internal/routeTable.js"
 import { isErrorStatus, phraseId, reasonPhrase } from "./internal/status.js"
 import type { Registered } from "./Registration.js"
@@ -69,9 +70,9 @@ export type Answered =
 export type MustBeRegistered<E> = E extends Answered
   ? never
   : E extends ApiError.ApiError<infer Id, {}>
-    ? string extends Id
-      ? never
-      : E
+    ? IsLiteral<Id> extends true
+      ? E
+      : never
     : E
 
 /**
@@ -128,7 +129,10 @@ export const layer = (
       const parserErrors = yield* Effect.serviceOption(ParserErrors)
       if (Option.isSome(parserErrors)) parserErrors.value.answer = parserAnswer(registry)
       const middleware = (app: HttpApp.Default<unknown>) =>
-        Effect.catchAllCause(BoundedRequest.limit(app, limit), (cause) => answerCause(registry, cause, table.methodsOf))
+        BoundedRequest.limit(app, limit).pipe(
+          Effect.tap(assertSendable),
+          Effect.catchAllCause((cause) => answerCause(registry, cause, table.methodsOf))
+        )
       // The types let a middleware handle only failures that it names. This one handles whatever there is.
       yield* router.addGlobalMiddleware(middleware as never)
       return RouteTable.watch(router, table)
@@ -187,6 +191,15 @@ type MethodsOf = (url: string) => ReadonlyArray<string>
 type Answer = Effect.Effect<HttpServerResponse.HttpServerResponse>
 
 const answerCause = (registry: Registry, cause: Cause.Cause<unknown>, methodsOf: MethodsOf): Answer => {
+  // A proxy may throw when it is only looked at.
+  try {
+    return answerReadable(registry, cause, methodsOf)
+  } catch {
+    return answerException(registry, undefined, cause)
+  }
+}
+
+const answerReadable = (registry: Registry, cause: Cause.Cause<unknown>, methodsOf: MethodsOf): Answer => {
   if (Cause.isInterruptedOnly(cause) && !Cause.isEmpty(cause)) {
     // Passed on with nothing but the interruption in it.
     if (isClientAbort(cause)) return Effect.failCause(cause as Cause.Cause<never>)
@@ -251,11 +264,33 @@ const logException = (cause: Cause.Cause<unknown>) => (response: HttpServerRespo
       onNone: () => "a request",
       onSome: ({ method, originalUrl }) => `${method} ${pathOf(originalUrl)}`
     })
-    yield* Effect.logError(`Unhandled exception for ${what}`, cause).pipe(
+    yield* Effect.logError(`Unhandled exception for ${what}`, readable(cause)).pipe(
       Effect.annotateLogs({ requestId, module: "effect-registrar" })
     )
     return HttpServerResponse.setHeader(response, "x-request-id", requestId)
   })
+
+/** Without what loggers cannot render, Effect's own among them: a logger that throws would take the answer with it. */
+const readable = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
+  if (isReadable(cause)) return cause
+  const orText = (thrown: unknown) => (isReadable(Cause.fail(thrown)) ? thrown : toText(thrown))
+  return Cause.match(cause, {
+    onEmpty: Cause.empty,
+    onFail: (failure) => Cause.fail(orText(failure)),
+    onDie: (defect) => Cause.die(orText(defect)),
+    onInterrupt: Cause.interrupt,
+    onSequential: Cause.sequential,
+    onParallel: Cause.parallel
+  })
+}
+
+const isReadable = (cause: Cause.Cause<unknown>): boolean => {
+  try {
+    return Cause.pretty(cause, { renderErrorCause: true }) !== undefined
+  } catch {
+    return false
+  }
+}
 
 /** 64 random bits, as text. */
 const makeRequestId = Effect.map(
@@ -314,6 +349,14 @@ const send = (error: ApiError.Any, instance: object = {}): Answer => {
     ),
     response
   )
+}
+
+/** The platform answers a header that cannot be sent with an empty 500. */
+const assertSendable = ({ headers }: HttpServerResponse.HttpServerResponse) => {
+  const unsafe = Object.keys(headers).find((name) => !isSafe(name, headers[name] ?? ""))
+  return unsafe === undefined
+    ? Effect.void
+    : Effect.dieMessage(`The response has a header that cannot be sent: ${unsafe}`)
 }
 
 /** The rest of the request will not be read, so the connection cannot be used again. */

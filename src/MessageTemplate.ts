@@ -9,6 +9,7 @@
 import { Data, Either } from "effect"
 import { applyFormat, isFormat } from "./internal/formatSpec.js"
 import { toText } from "./internal/json.js"
+import type { IsLiteral } from "./internal/literal.js"
 
 /**
  * A parsed template.
@@ -134,14 +135,14 @@ export const render = (template: MessageTemplate, params: Readonly<Record<string
  *
  * @category type-level
  */
-export type Parameters<Text extends string> = string extends Text ? string : ParametersOf<Text, never>
+export type Parameters<Text extends string> = IsLiteral<Text> extends true ? ParametersOf<Text, never> : string
 
 /**
  * The sentence that says what is wrong with a template, or `never`.
  *
  * @category type-level
  */
-export type Malformed<Text extends string> = string extends Text ? never : ProblemOf<Text>
+export type Malformed<Text extends string> = IsLiteral<Text> extends true ? ProblemOf<Text> : never
 
 type ParametersOf<Text extends string, Names> = Text extends `${string}{${infer Rest}`
   ? Rest extends `{${infer Literal}`

@@ -105,6 +105,53 @@ export const serve = <A, E, R>(
 }
 
 /**
+ * A middleware as a Layer, for the routes that it is provided to, which may fail with registered errors and add audit events
+ * as a handler may. The `layer` of an `HttpLayerRouter.Middleware` cannot be used for that: it does not exist for a middleware
+ * that needs what the server provides.
+ *
+ * @example
+ * import { HttpLayerRouter, HttpServerRequest } from "@effect/platform"
+ * import { AuditEvent, AuditLog, ErrorRegistry, Registrar } from "effect-registrar"
+ * import { Effect } from "effect"
+ *
+ * const LoginFailed = AuditEvent.make("auth-login-failed", { level: "Warning", message: "Login from {ip} failed" })
+ *
+ * const authenticated = Registrar.middleware(
+ *   HttpLayerRouter.middleware((handler) =>
+ *     Effect.gen(function* () {
+ *       const audit = yield* AuditLog.AuditLog
+ *       const { headers } = yield* HttpServerRequest.HttpServerRequest
+ *       if (headers["authorization"] !== undefined) return yield* handler
+ *       yield* audit.add(LoginFailed)
+ *       return yield* new ErrorRegistry.Unauthenticated()
+ *     })
+ *   )
+ * )
+ *
+ * @category layers
+ */
+export const middleware = <Config extends MiddlewareConfig>(
+  middleware: HttpLayerRouter.Middleware<Config>
+): Layer.Layer<
+  HttpLayerRouter.Request.From<"Requires", Config["provides"]>,
+  Config["layerError"],
+  | Config["layerRequires"]
+  | HttpLayerRouter.Request.From<"Requires", Config["requires"]>
+  | HttpLayerRouter.Request.From<"Error", Config["error"]>
+> =>
+  // There always is a Layer; the types hide it where requirements are left, which `serve` asks for here.
+  middleware.layer as never
+
+interface MiddlewareConfig {
+  readonly provides: unknown
+  readonly handles: unknown
+  readonly error: unknown
+  readonly requires: unknown
+  readonly layerError: unknown
+  readonly layerRequires: unknown
+}
+
+/**
  * What `serveConfig` reads: `LOG_SOURCE`, the name of the application, and `TRUSTED_PROXIES`.
  *
  * @category config
@@ -161,33 +208,35 @@ const countRequests = Effect.gen(function* () {
 })
 
 /**
- * What is left to provide to a served application.
+ * What is left to provide to a served application. Proofs are not: `Unregistered` asks for them, in words.
  *
  * @category type-level
  */
-export type Requirements<R> = Exclude<
-  | HttpLayerRouter.Request.Without<R>
-  | HttpLayerRouter.Request.Only<"Requires", R>
-  | HttpLayerRouter.Request.Only<"GlobalRequires", R>,
-  HttpLayerRouter.HttpRouter | HttpLayerRouter.Provided | Services | AuditContext
+export type Requirements<R> = WithoutProofs<
+  Exclude<
+    | HttpLayerRouter.Request.Without<R>
+    | HttpLayerRouter.Request.Only<"Requires", R>
+    | HttpLayerRouter.Request.Only<"GlobalRequires", R>,
+    HttpLayerRouter.HttpRouter | HttpLayerRouter.Provided | Services | AuditContext
+  >
 >
 
+type WithoutProofs<R> = R extends Registered<infer _> ? never : R
+
 /**
- * The sentence for what is not registered, or `never`.
+ * The sentences for what is not registered, or `never`. Of several the compiler prints one: errors come before audit events.
  *
  * @category type-level
  */
-export type Unregistered<R> =
-  | UnregisteredError<
-      HttpErrors.MustBeRegistered<
-        HttpLayerRouter.Request.Only<"Error", R> | HttpLayerRouter.Request.Only<"GlobalError", R>
-      >
-    >
-  | UnregisteredProof<
-      | Extract<R, Registered<never>>
-      | HttpLayerRouter.Request.Only<"Requires", R>
-      | HttpLayerRouter.Request.Only<"GlobalRequires", R>
-    >
+export type Unregistered<R> = [UnregisteredErrors<R>] extends [never] ? UnregisteredProofs<R> : UnregisteredErrors<R>
+
+type UnregisteredErrors<R> = UnregisteredError<
+  HttpErrors.MustBeRegistered<HttpLayerRouter.Request.Only<"Error", R> | HttpLayerRouter.Request.Only<"GlobalError", R>>
+>
+
+type UnregisteredProofs<R> = UnregisteredProof<
+  R | HttpLayerRouter.Request.Only<"Requires", R> | HttpLayerRouter.Request.Only<"GlobalRequires", R>
+>
 
 type UnregisteredError<E> = E extends { readonly _tag: infer Tag extends string }
   ? `The error '${Tag}' is not registered: provide the layer of its extension`

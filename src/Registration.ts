@@ -4,6 +4,8 @@
  */
 import type { HttpLayerRouter } from "@effect/platform"
 import { Context, Data, Effect } from "effect"
+import type { ApiError } from "./ApiError.js"
+import type { IsLiteral } from "./internal/literal.js"
 
 /**
  * The proof that `X` was registered. It stands in the requirements of an Effect that fails with the error or adds the event
@@ -16,20 +18,37 @@ export interface Registered<in out X> {
 }
 
 /**
- * What a registration Layer provides for an error: the proof itself, and the same in the terms of `HttpLayerRouter`.
+ * What a registration Layer provides for an error: the proof itself, and the same in the terms of `HttpLayerRouter`. Nothing
+ * where it would prove other errors too: for an id known only at run time, and for a class that adds nothing to `Error`, which
+ * to the compiler is `Error`.
  *
  * @category type-level
  */
 export type ErrorProof<E> = E extends unknown
-  ? Proof<E> | HttpLayerRouter.Request<"Error", E> | HttpLayerRouter.Request<"GlobalError", E>
+  ? ProvesOthers<E> extends true
+    ? never
+    : Proof<E> | HttpLayerRouter.Request<"Error", E> | HttpLayerRouter.Request<"GlobalError", E>
   : never
 
+type ProvesOthers<E> =
+  ApiError<string, {}> extends E
+    ? true
+    : E extends { readonly _tag: infer Tag extends string }
+      ? IsLiteral<Tag> extends true
+        ? false
+        : true
+      : false
+
 /**
- * What a registration Layer provides for an audit event.
+ * What a registration Layer provides for an audit event. Nothing for a type known only at run time.
  *
  * @category type-level
  */
-export type EventProof<Event> = Event extends unknown ? Proof<Event> : never
+export type EventProof<Event> = Event extends { readonly type: infer Type extends string }
+  ? IsLiteral<Type> extends true
+    ? Proof<Event>
+    : never
+  : never
 
 type Proof<X> =
   | Registered<X>

@@ -19,7 +19,7 @@
  * const layers = Cleanup.layer.pipe(Layer.provideMerge(Registrar.layer()), Layer.provideMerge(Testing.layer()))
  * Effect.runPromise(Effect.provide(test, layers)).then(console.log) // [ '3 files were removed' ]
  */
-import { Context, Effect, Layer, Option, Ref } from "effect"
+import { Context, Effect, Layer, Logger, Option, Ref } from "effect"
 import * as AppLog from "./AppLog.js"
 import { AuditLog } from "./AuditLog.js"
 import type { AuditRecord } from "./AuditRecord.js"
@@ -58,6 +58,7 @@ export const layer = (options?: AppLog.Options): Layer.Layer<Recorded | AuditSin
           application: Effect.sync(() => [...lines])
         }),
         AuditSink.memory(records),
+        Logger.remove(Logger.defaultLogger),
         AppLog.layerLogger(
           Effect.succeed(AppLog.makeLogger((line) => lines.push(line), { level: "Debug", ...options })),
           {

@@ -61,7 +61,8 @@ const refuse = (error: NodeJS.ErrnoException, socket: Duplex, answer: typeof Par
     `content-length: ${Buffer.byteLength(body)}`,
     "connection: close"
   ]
-  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`)
+  // Destroyed, and not only ended: or a handler that runs would never hear that its client is gone.
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy())
 }
 
 const statusOf = ({ code }: NodeJS.ErrnoException) => {

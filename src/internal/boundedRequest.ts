@@ -2,11 +2,12 @@
  * Requests whose body has a limit, and is text only where it is UTF-8.
  *
  * The platform limits bodies by destroying the socket, which leaves the client without an answer, and replaces bytes that are
- * no UTF-8 silently. Here a body that is too large, or no text, is a `RequestError` that can be answered.
+ * no UTF-8 silently. Here a body that is too large, or no text, is a `RequestError` that can be answered, and one whose parts
+ * cannot be told apart a `MultipartError`.
  */
-import { HttpServerError, HttpServerRequest, UrlParams } from "@effect/platform"
+import { HttpServerError, HttpServerRequest, Multipart, UrlParams } from "@effect/platform"
 import type { HttpApp } from "@effect/platform"
-import { Deferred, Effect, Stream } from "effect"
+import { Deferred, Effect, Mailbox, Stream } from "effect"
 import type { Cause } from "effect"
 
 /** The `cause` of a `RequestError` for a body beyond the limit. */
@@ -24,7 +25,8 @@ export const limit = <E, R>(
     (request): HttpApp.Default<E | HttpServerError.RequestError, R> => {
       // A body is announced by one of these headers (RFC 9112, section 6).
       const length = request.headers["content-length"]
-      if (length === undefined && request.headers["transfer-encoding"] === undefined) return app
+      const isAnnounced = length !== undefined || request.headers["transfer-encoding"] !== undefined
+      if (!isAnnounced && (request.method === "GET" || request.method === "HEAD")) return app
       if (Number(length) > maxBytes) return Effect.fail(failure(request, new BodyTooLarge()))
       return Effect.provideService(app, HttpServerRequest.HttpServerRequest, bound(request, maxBytes))
     }
@@ -47,29 +49,58 @@ const bound = (
   const parsed = <A>(parse: (body: string) => A) =>
     Effect.flatMap(text, (body) => Effect.try({ try: () => parse(body), catch: (cause) => failure(request, cause) }))
 
+  let isTooLarge = false
+  const stream = Stream.tapError(streamed(request, maxBytes), ({ cause }) =>
+    Effect.sync(() => (isTooLarge ||= cause instanceof BodyTooLarge))
+  )
+  const parts = Stream.mapError(
+    Stream.pipeThroughChannel(stream, Multipart.makeChannel<HttpServerError.RequestError>(request.headers)),
+    // The parser only sees that the body ends too early, and says that of it.
+    (error) =>
+      isTooLarge
+        ? new Multipart.MultipartError({ reason: "BodyTooLarge", cause: error })
+        : error._tag === "MultipartError"
+          ? error
+          : new Multipart.MultipartError({ reason: "Parse", cause: error })
+  )
+  const multipart = Effect.runSync(Effect.cached(Multipart.toPersisted(parts)))
+
   // Everything else is the request's own: the platform's implementations look into their own objects.
   return Object.create(request, {
     text: { value: text },
     json: { value: parsed((body): unknown => (body === "" ? null : JSON.parse(body))) },
     urlParamsBody: { value: parsed((body) => UrlParams.fromInput(new URLSearchParams(body))) },
     arrayBuffer: { value: Effect.map(bytes, ({ buffer }) => buffer) },
-    stream: { value: Stream.mapAccumEffect(request.stream, 0, count(request, maxBytes)) },
+    stream: { value: stream },
+    multipart: { value: multipart },
+    multipartStream: { value: parts },
     modify: {
       value: (options: Parameters<typeof request.modify>[0]) => bound(request.modify(options), maxBytes, bytes)
     }
   }) as HttpServerRequest.HttpServerRequest
 }
 
-const count =
-  (request: HttpServerRequest.HttpServerRequest, maxBytes: number) => (before: number, chunk: Uint8Array) => {
-    const size = before + chunk.length
-    return size > maxBytes ? Effect.fail(failure(request, new BodyTooLarge())) : Effect.succeed([size, chunk] as const)
-  }
+// A stream of the platform that is left early destroys its socket, and with it the answer: so what nobody wants, beyond the
+// limit for example, is read on in the background, and thrown away, until the connection is closed after the answer.
 
-/**
- * The whole body. A stream that is left early destroys its socket, and with it the answer: so beyond the limit the rest is
- * read on in the background, and thrown away, until the connection is closed after the answer.
- */
+/** The body as it comes, no faster than it is read. */
+const streamed = (request: HttpServerRequest.HttpServerRequest, maxBytes: number) =>
+  Effect.gen(function* () {
+    const mailbox = yield* Mailbox.make<Uint8Array, HttpServerError.RequestError>(16)
+    let size = 0
+    const pump = request.stream.pipe(
+      Stream.runForEach((chunk) => {
+        size += chunk.length
+        return size > maxBytes ? mailbox.fail(failure(request, new BodyTooLarge())) : mailbox.offer(chunk)
+      }),
+      Effect.matchCauseEffect({ onFailure: mailbox.failCause, onSuccess: () => mailbox.end })
+    )
+    yield* Effect.forkDaemon(pump)
+    yield* Effect.addFinalizer(() => mailbox.shutdown)
+    return Mailbox.toStream(mailbox)
+  }).pipe(Stream.unwrapScoped)
+
+/** The whole body. */
 const read = (request: HttpServerRequest.HttpServerRequest, maxBytes: number) =>
   Effect.gen(function* () {
     const done = yield* Deferred.make<Uint8Array<ArrayBuffer>, HttpServerError.RequestError>()

@@ -3,7 +3,7 @@
  * take the others with it, and what is `Redacted` stays so: encoding a `Schema.Redacted` would give the secret away.
  */
 import { Either, ParseResult, Schema, SchemaAST as AST } from "effect"
-import { setMember, toJson, type Json } from "./json.js"
+import { makeAllowance, setMember, toJson, type Json } from "./json.js"
 
 /** Schemas by field name. */
 export type Fields = Readonly<Record<string, Schema.Struct.Field>>
@@ -27,19 +27,21 @@ export const makeEncoder = (fields: Fields): Encoder => {
 
   return (given, onMisfit) => {
     const values = snapshot(given)
+    const allowance = makeAllowance()
     const details: Record<string, Json> = {}
     const problems: Array<{ field: string; problem: string }> = []
     for (const [field, encode] of encoders) {
       const encoded = encode(values)
       if (Either.isRight(encoded)) {
-        for (const [name, value] of Object.entries(encoded.right)) setMember(details, name, toJson(value))
+        for (const [name, value] of Object.entries(encoded.right)) setMember(details, name, toJson(value, allowance))
       } else {
         problems.push({ field, problem: encoded.left })
-        if (onMisfit === "keep" && Object.hasOwn(values, field)) setMember(details, field, toJson(values[field]))
+        if (onMisfit === "keep" && Object.hasOwn(values, field))
+          setMember(details, field, toJson(values[field], allowance))
       }
     }
     for (const field of Object.keys(values)) {
-      if (!Object.hasOwn(fields, field)) setMember(details, field, toJson(values[field]))
+      if (!Object.hasOwn(fields, field)) setMember(details, field, toJson(values[field], allowance))
     }
     return { details, problems }
   }

@@ -6,7 +6,7 @@ export const safeHeaders = (given: Readonly<Record<string, unknown>>) => {
   const headers: Record<string, string> = {}
   const problems: Array<string> = []
   for (const [name, value] of Object.entries(given)) {
-    if (isName.test(name) && typeof value === "string" && isValue.test(value)) {
+    if (typeof value === "string" && isSafe(name, value)) {
       headers[name.toLowerCase()] = value
     } else {
       problems.push(`the header ${JSON.stringify(name)} cannot be sent`)
@@ -14,6 +14,8 @@ export const safeHeaders = (given: Readonly<Record<string, unknown>>) => {
   }
   return { headers, problems }
 }
+
+export const isSafe = (name: string, value: string): boolean => isName.test(name) && isValue.test(value)
 
 const isName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/i
 const isValue = /^[\t\x20-\x7e\x80-\xff]*$/

@@ -8,15 +8,24 @@ export type Json = string | number | boolean | null | ReadonlyArray<Json> | { re
 /** Deep enough for any real value, shallow enough for every stack. */
 const maxDepth = 64
 
-/** Values in one conversion. A graph in which members are shared can grow exponentially when it is written out as a tree. */
-const maxValues = 1_000_000
+/**
+ * What one conversion, or several with the same allowance, may still take. A graph in which members are shared grows
+ * exponentially when it is written out as a tree, and a text that is shared many times grows beyond all memory.
+ */
+export interface Allowance {
+  values: number
+  characters: number
+}
+
+export const makeAllowance = (): Allowance => ({ values: 100_000, characters: 2 * 1024 * 1024 })
 
 /**
  * A deep copy that has a JSON form. What JSON lacks gets a readable stand-in: `NaN`, bigint, Date and symbols as text,
  * Map and Set as arrays, bytes as base64, errors as name and message, `Redacted` as `<redacted>`, cycles and what throws as
- * `<circular>` and `<unreadable>`. Functions and `undefined` members are left out, as JSON does.
+ * `<circular>` and `<unreadable>`, what is beyond the allowance as `<too large>`. Functions and `undefined` members are left out, as JSON does.
  */
-export const toJson = (value: unknown): Json => convert(value, { ancestors: [], values: 0 }) ?? null
+export const toJson = (value: unknown, allowance: Allowance = makeAllowance()): Json =>
+  convert(value, { ancestors: [], allowance }) ?? null
 
 /** A value inside a message: what has the form of text as it is, everything else as JSON. */
 export const toText = (value: unknown): string => {
@@ -34,6 +43,23 @@ export const stringify = (value: Json): string => JSON.stringify(value).replace(
 const unsafe = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
 const escape = (char: string) => "\\u" + char.charCodeAt(0).toString(16).padStart(4, "0")
 
+/** Whether a value is its own JSON form. */
+export const isJson = (value: unknown): value is Json => {
+  const left = [value]
+  const seen = new Set<unknown>()
+  while (left.length > 0) {
+    const at = left.pop()
+    if (typeof at === "object" && at !== null && !seen.has(at)) {
+      if (!Array.isArray(at) && Object.getPrototypeOf(at) !== Object.prototype) return false
+      seen.add(at)
+      for (const member of Object.values(at)) left.push(member)
+    } else if (!["string", "boolean", "object"].includes(typeof at) && !Number.isFinite(at)) {
+      return false
+    }
+  }
+  return true
+}
+
 /** Sets an own member even where the key is `__proto__`, which plain assignment would swallow. */
 export const setMember = (target: Record<string, Json>, key: string, value: Json): void => {
   if (key === "__proto__") {
@@ -46,24 +72,35 @@ export const setMember = (target: Record<string, Json>, key: string, value: Json
 interface Walk {
   /** The objects between the root and here: one that comes again is a cycle. */
   readonly ancestors: Array<object>
-  values: number
+  readonly allowance: Allowance
 }
 
 const convert = (value: unknown, walk: Walk): Json | undefined => {
   switch (typeof value) {
     case "string":
+      return takeText(value, walk)
     case "boolean":
       return value
     case "number":
-      return Number.isFinite(value) ? value : String(value)
+      // Negative zero has no JSON form.
+      return Number.isFinite(value) ? value + 0 : String(value)
     case "bigint":
     case "symbol":
-      return value.toString()
+      return takeText(value.toString(), walk)
     case "object":
       return value === null ? null : convertObject(value, walk)
     default:
       return undefined
   }
+}
+
+const tooLarge = "<too large>"
+
+const takeText = (text: string, { allowance }: Walk): string => {
+  // A short text always fits, or one value that is too large would take all the others with it.
+  if (text.length > Math.max(100, allowance.characters)) return tooLarge
+  allowance.characters -= text.length
+  return text
 }
 
 const convertObject = (value: object, walk: Walk): Json | undefined => {
@@ -84,19 +121,24 @@ const convertKnown = (value: object, walk: Walk): Json | undefined => {
   if (Redacted.isRedacted(value)) return "<redacted>"
   if (Array.isArray(value) || value instanceof Set || value instanceof Map) return convertItems(value, walk)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString()
-  if (value instanceof Error) return { name: String(value.name), message: String(value.message) }
-  if (value instanceof ArrayBuffer) return Encoding.encodeBase64(new Uint8Array(value))
+  if (value instanceof Error) {
+    return { name: takeText(String(value.name), walk), message: takeText(String(value.message), walk) }
+  }
+  if (value instanceof ArrayBuffer) return convertBytes(new Uint8Array(value), walk)
   if (ArrayBuffer.isView(value)) {
-    return Encoding.encodeBase64(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+    return convertBytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength), walk)
   }
   if ("toJSON" in value && typeof value.toJSON === "function") return convert(value.toJSON(), walk)
   return convertMembers(value, walk)
 }
 
+const convertBytes = (bytes: Uint8Array, walk: Walk): Json =>
+  bytes.length > walk.allowance.characters ? tooLarge : takeText(Encoding.encodeBase64(bytes), walk)
+
 const convertItems = (items: Iterable<unknown>, walk: Walk): Json => {
   const out: Array<Json> = []
   for (const item of items) {
-    if (++walk.values > maxValues) return [...out, "<too large>"]
+    if (walk.allowance.values-- <= 0) return [...out, tooLarge]
     out.push(convert(item, walk) ?? null)
   }
   return out
@@ -105,8 +147,8 @@ const convertItems = (items: Iterable<unknown>, walk: Walk): Json => {
 const convertMembers = (value: object, walk: Walk): Json => {
   const out: Record<string, Json> = {}
   for (const key of Object.keys(value)) {
-    if (++walk.values > maxValues) {
-      setMember(out, key, "<too large>")
+    if (walk.allowance.values-- <= 0 || takeText(key, walk) !== key) {
+      setMember(out, tooLarge, tooLarge)
       return out
     }
     const member = readMember(value, key, walk)

@@ -35,10 +35,14 @@ export const make = (config: Partial<HttpLayerRouter.FindMyWay.RouterConfig>): R
   }
 }
 
-/** The same router, with every route that is added also recorded. */
+/**
+ * The same router, with every route that is added also recorded. Prefixes within prefixes are put together here, because the
+ * platform puts them together the wrong way round.
+ */
 export const watch = (
   router: HttpLayerRouter.HttpRouter,
   table: Recorder,
+  root = router,
   prefix = ""
 ): HttpLayerRouter.HttpRouter => ({
   ...router,
@@ -48,7 +52,10 @@ export const watch = (
     Effect.tap(router.addAll(routes), () => {
       for (const route of routes) table.record(route.method, prefixed(prefix, route.path))
     }),
-  prefixed: (more) => watch(router.prefixed(more), table, prefixed(prefix, more))
+  prefixed: (more) => {
+    const whole = prefixed(prefix, more)
+    return watch(root.prefixed(whole), table, root, whole)
+  }
 })
 
 const prefixed = (prefix: string, path: string) => (prefix === "" ? path : HttpLayerRouter.prefixPath(path, prefix))

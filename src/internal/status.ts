@@ -45,7 +45,7 @@ const phrases: Readonly<Record<number, string>> = {
   511: "Network Authentication Required"
 }
 
-export const reasonPhrase = (status: number): string => phrases[status] ?? `Error ${status}`
+export const reasonPhrase = (status: number): string => phrases[status] ?? "Unknown Error"
 
 /** `I'm a teapot` becomes `i-m-a-teapot`. */
 export const phraseId = (status: number): string =>

@@ -31,7 +31,7 @@ export interface Writer<A, E> {
   readonly unsafeHasRoom: () => boolean
   /** Resumes at once or, when the queue is full, when there is room again. */
   readonly room: Effect.Effect<void>
-  /** Resumes once everything up to the position is safe. Fails when writing it fails, though it will be tried again. */
+  /** Resumes once everything up to the position is safe. Fails at once while writing fails, though it is tried again. */
   readonly written: (position: Position) => Effect.Effect<void, E>
   /** Items taken in and not yet written. */
   readonly unsafePending: () => number
@@ -58,6 +58,9 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
     let safe: Position = 0
     let dropped = 0
     let closing = false
+    let closed = false
+    /** Why writing fails, for as long as it does. */
+    let outage: Cause.Cause<E> | undefined
     let wakeWriter: (() => void) | undefined
     let waiters: Array<Waiter<E>> = []
     let suspended: Array<(effect: Effect.Effect<void>) => void> = []
@@ -97,6 +100,7 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
     const written = (position: Position): Effect.Effect<void, E> =>
       Effect.async((resume) => {
         if (position <= safe) return resume(Effect.void)
+        if (outage !== undefined) return resume(Effect.failCause(outage))
         const waiter = { position, resume }
         waiters.push(waiter)
         return Effect.sync(() => {
@@ -137,20 +141,21 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
       // The account of losses comes first: what was dropped is older than whatever is taken in from now on, and it lies
       // behind everything that is already in this batch.
       const batch = lost > 0 ? [...items, yield* options.dropped(lost)] : items
-      let failing = false
       yield* Effect.suspend(() => options.write(batch)).pipe(
         Effect.sandbox,
         Effect.tapError((cause) => {
-          settleWaiters(upTo, Effect.failCause(cause))
-          if (failing) return Effect.void
-          failing = true
-          return options.onFailure(cause)
+          const isFirst = outage === undefined
+          outage = cause
+          // Those as well who wait for what comes after this batch: it has to wait for the end of the outage.
+          settleWaiters(last, Effect.failCause(cause))
+          return isFirst ? options.onFailure(cause) : Effect.void
         }),
         Effect.retry(retryAfter),
         // The schedule never ends, so this is the success.
         Effect.ignore
       )
-      if (failing) yield* options.onRecovery
+      if (outage !== undefined) yield* options.onRecovery
+      outage = undefined
       dropped -= lost
       safe = upTo
       pending -= items.length
@@ -159,13 +164,15 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
       releaseRoom()
     })
 
-    let closed = false
     const idle = yield* Deferred.make<void>()
     const run: Effect.Effect<void> = untilWork.pipe(
       Effect.zipRight(
         Effect.suspend(() => {
           if (queue.length > 0 || dropped > 0) return Effect.zipRight(writeBatch, run)
-          return closing ? Effect.asVoid(Deferred.succeed(idle, undefined)) : run
+          if (!closing) return run
+          // At once, or an item could come in that nobody writes any more.
+          closed = true
+          return Effect.asVoid(Deferred.succeed(idle, undefined))
         })
       )
     )
@@ -175,11 +182,11 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
       Effect.gen(function* () {
         closing = true
         wake()
-        const finished = yield* Effect.timeoutOption(Effect.interruptible(Deferred.await(idle)), options.closeWithin)
+        yield* Effect.timeoutOption(Effect.interruptible(Deferred.await(idle)), options.closeWithin)
         closed = true
         yield* Fiber.interruptFork(fiber)
         const left = pending + dropped
-        if (finished._tag === "None" && left > 0) yield* options.onLoss(left)
+        if (left > 0) yield* options.onLoss(left)
         settleWaiters(last, Effect.interrupt)
         const released = suspended
         suspended = []

@@ -1,0 +1,70 @@
+/**
+ * The configuration server, put together: extensions, routes, the services they need, logs, and a Node server.
+ */
+import { FileSystem, HttpServer } from "@effect/platform"
+import { NodeContext } from "@effect/platform-node"
+import { Console, Effect, Layer } from "effect"
+import { Logs, Registrar } from "effect-registrar"
+import * as NodeServer from "effect-registrar/HttpErrors/Node"
+import { createServer } from "node:http"
+import * as Auth from "./Auth.js"
+import * as Configs from "./Configs.js"
+import * as Endpoints from "./Endpoints.js"
+import * as Environments from "./Environments.js"
+import * as LoginLimit from "./LoginLimit.js"
+import * as Settings from "./Settings.js"
+import * as StartError from "./StartError.js"
+import * as Templates from "./Templates.js"
+import * as Users from "./Users.js"
+
+const source = "configuration-server"
+
+const app = Configs.routes.pipe(Layer.provide(Auth.middleware), Layer.provide([Auth.layer, Configs.layer]))
+
+const services = ({ dataDir }: Settings.Settings) =>
+  Layer.mergeAll(
+    Users.layer(`${dataDir}/users.yaml`),
+    LoginLimit.layer,
+    Environments.layer(dataDir),
+    Layer.provideMerge(Templates.layer, Endpoints.layer(`${dataDir}/endpoints`))
+  )
+
+const logs = ({ logDir }: Settings.Settings) => {
+  const rotation = { maxBytes: 10 * 1024 * 1024, backups: 5 }
+  const files = Logs.layer({
+    source,
+    audit: { file: { path: `${logDir}/audit.log.jsonl`, ...rotation } },
+    application: { file: { path: `${logDir}/application.log.jsonl`, ...rotation } }
+  })
+  const folder = FileSystem.FileSystem.pipe(
+    Effect.flatMap((fs) => fs.makeDirectory(logDir, { recursive: true })),
+    Effect.mapError(StartError.fromPlatform("The folder LOG_DIR"))
+  )
+  return Layer.provide(files, Layer.effectDiscard(folder))
+}
+
+const server = (settings: Settings.Settings) =>
+  Layer.effectDiscard(welcome).pipe(
+    Layer.provide(Registrar.serve(app, { source, trustedProxies: settings.trustedProxies })),
+    Layer.provide(services(settings)),
+    Layer.provideMerge(NodeServer.layer(createServer, { host: settings.host, port: settings.port })),
+    Layer.provide(logs(settings)),
+    Layer.provide(NodeContext.layer)
+  )
+
+const welcome = HttpServer.addressFormattedWith((address) =>
+  Console.log(
+    [
+      "",
+      "Three requests to try:",
+      "",
+      `  curl -H 'Authorization: Bearer bob-token' ${address}/configs/public/motd.txt`,
+      `  curl -H 'Authorization: Bearer alice-token' ${address}/configs/database.json`,
+      `  curl -H 'Authorization: Bearer alice-token' -d '{"pool": 50}' ${address}/configs/database.json`,
+      ""
+    ].join("\n")
+  )
+)
+
+/** Everything, from the environment. Wrong settings, users or templates fail it before a request is taken. */
+export const layer = Layer.unwrapEffect(Effect.map(Settings.config, server))
