@@ -79,7 +79,7 @@ export interface FileOptions extends Options {
   readonly path: string
   /** A line that would take the file to this size goes into a new one. Default: never. */
   readonly maxBytes?: number | undefined
-  /** How many old files are kept, `path.1` the newest. Default: 5. */
+  /** How many old files are kept, `path.1` the newest. Default: 5. With 0 the file is never rotated. */
   readonly backups?: number | undefined
 }
 
@@ -243,10 +243,11 @@ export const layerLogger = <E, R>(
   const level = LogLevel.fromLiteral(options?.level ?? "Info")
   return Layer.mergeAll(
     Logger.addScoped(logger),
-    // Effect decides first what reaches any logger: for the lowest level of all destinations, then each leaves out its own.
+    // Effect decides first what reaches any logger, then each destination leaves out what is below its own level. To `All`,
+    // because of two destinations that are built at the same time only one would have its way.
     Layer.scopedDiscard(
       Effect.locallyScopedWith(FiberRef.currentMinimumLogLevel, (current) =>
-        LogLevel.lessThan(level, current) ? level : current
+        LogLevel.lessThan(level, current) ? LogLevel.All : current
       )
     )
   )

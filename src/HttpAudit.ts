@@ -12,6 +12,7 @@ import { Context, Effect, Layer, Option } from "effect"
 import { AuditContext } from "./AuditContext.js"
 import { Added, AuditLog } from "./AuditLog.js"
 import { clientAddress } from "./internal/clientAddress.js"
+import { requestPath } from "./internal/requestPath.js"
 
 /**
  * @category models
@@ -74,6 +75,6 @@ const contextOf = (
   const remoteAddress = Option.getOrUndefined(request.remoteAddress)
   return {
     ip: clientAddress(remoteAddress, request.headers["x-forwarded-for"], trustedProxies),
-    path: request.originalUrl.split("?", 1)[0]
+    path: requestPath(request.originalUrl)
   }
 }

@@ -23,8 +23,9 @@
  * const Zoo = Extension.make("zoo", { errors: [NoBadger] })
  */
 import { HttpLayerRouter, HttpServerError, HttpServerRequest, HttpServerResponse, Multipart } from "@effect/platform"
-import type { HttpApp, HttpBody } from "@effect/platform"
-import { Cause, Chunk, Context, Effect, HashSet, Layer, Option, ParseResult, Random } from "effect"
+import { HttpBody } from "@effect/platform"
+import type { HttpApp } from "@effect/platform"
+import { Cause, Chunk, Context, Effect, HashSet, Layer, Option, ParseResult, Random, Stream } from "effect"
 import * as ApiError from "./ApiError.js"
 import {
   Aborted,
@@ -41,6 +42,7 @@ import * as BoundedRequest from "./internal/boundedRequest.js"
 import { isSafe, safeHeaders } from "./internal/headers.js"
 import { stringify, toText } from "./internal/json.js"
 import type { IsLiteral } from "./internal/literal.js"
+import { requestPath } from "./internal/requestPath.js"
 import * as RouteTable from "./internal/routeTable.js"
 import { isErrorStatus, phraseId, reasonPhrase } from "./internal/status.js"
 import type { Registered } from "./Registration.js"
@@ -262,7 +264,7 @@ const logException = (cause: Cause.Cause<unknown>) => (response: HttpServerRespo
     const request = yield* Effect.serviceOption(HttpServerRequest.HttpServerRequest)
     const what = Option.match(request, {
       onNone: () => "a request",
-      onSome: ({ method, originalUrl }) => `${method} ${pathOf(originalUrl)}`
+      onSome: ({ method, originalUrl }) => `${method} ${requestPath(originalUrl)}`
     })
     yield* Effect.logError(`Unhandled exception for ${what}`, readable(cause)).pipe(
       Effect.annotateLogs({ requestId, module: "effect-registrar" })
@@ -290,6 +292,16 @@ const isReadable = (cause: Cause.Cause<unknown>): boolean => {
   } catch {
     return false
   }
+}
+
+/** A stream that fails has been answered already, and can only be told about. */
+const watchStream = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
+  const { body } = response
+  if (body._tag !== "Stream") return response
+  const watched = Stream.tapErrorCause(body.stream, (cause) =>
+    Cause.isInterruptedOnly(cause) ? Effect.void : logException(cause)(response)
+  )
+  return HttpServerResponse.setBody(response, HttpBody.stream(watched, body.contentType, body.contentLength))
 }
 
 /** 64 random bits, as text. */
@@ -368,5 +380,3 @@ const sendBody = (status: number, error: { readonly id: string; readonly message
 
 const json = (status: number, body: string, headers: Readonly<Record<string, string>>) =>
   HttpServerResponse.text(body, { status, headers, contentType: "application/json" })
-
-const pathOf = (url: string) => url.split("?", 1)[0] ?? url

@@ -49,7 +49,7 @@ export interface Options {
   readonly path: string
   /** A record that would make the file this large goes into a fresh one. Left out, the file is never rotated. */
   readonly maxBytes?: number | undefined
-  /** How many full files are kept, 5 unless said otherwise. With 0 the records of a full file are deleted. */
+  /** How many full files are kept, 5 unless said otherwise. With 0 it is never rotated: its records would be lost. */
   readonly backups?: number | undefined
 }
 

@@ -10,7 +10,6 @@ import { fromPlatform, type LogFileError } from "./logFileError.js"
 /** Makes the file its newest backup; the oldest one goes where there are `count` already. */
 export const rotate = (fs: FileSystem.FileSystem, path: string, count: number): Effect.Effect<void, LogFileError> =>
   Effect.gen(function* () {
-    if (count === 0) return yield* fs.remove(path).pipe(Effect.mapError(fromPlatform(path)))
     const last = (yield* freeNumber(fs, path, count)) ?? count
     // From the oldest down: a crash in between leaves a gap, which the next rotation fills, and loses nothing.
     for (let number = last - 1; number >= 1; number--) yield* rename(fs, `${path}.${number}`, `${path}.${number + 1}`)

@@ -21,7 +21,7 @@ export interface Options {
   readonly path: string
   /** A line that would make the file this large goes into a fresh one. Left out, the file is never rotated. */
   readonly maxBytes?: number | undefined
-  /** How many full files rotation keeps, 5 unless said otherwise. With 0 their lines are deleted. */
+  /** How many full files rotation keeps, 5 unless said otherwise. With 0 it is never rotated: its lines would be lost. */
   readonly backups?: number | undefined
 }
 
@@ -39,7 +39,8 @@ export const open = (options: Options): Effect.Effect<LogFile, LogFileError, Fil
 
 const make = (options: Options) =>
   Effect.gen(function* () {
-    const { maxBytes = Infinity, backups = 5 } = options
+    const { backups = 5 } = options
+    const maxBytes = backups === 0 ? Infinity : (options.maxBytes ?? Infinity)
     const fs = yield* FileSystem.FileSystem
     const path = yield* create(fs, options.path).pipe(
       Effect.mapError((error) => (error instanceof LogFileError ? error : fromPlatform(options.path)(error)))

@@ -8,7 +8,7 @@ import * as Http from "../support/http.js"
 
 const Hello = HttpLayerRouter.add("GET", "/", HttpServerResponse.text("hello"))
 
-const start = <E>(app: Layer.Layer<unknown, E, HttpLayerRouter.HttpRouter | ErrorRegistry.ErrorRegistry>) =>
+const start = <A, E>(app: Layer.Layer<A, E, HttpLayerRouter.HttpRouter | ErrorRegistry.ErrorRegistry>) =>
   Http.start(Registrar.serve(app, { disableListenLog: true }))
 
 /** What came over the wire, as an answer. */

@@ -75,8 +75,6 @@ export const differences: Readonly<Record<string, string>> = {
 
   // Sinks and the application log.
   "sink/console-and-file": "The sink called stdout writes to standard output.",
-  "rotation/no-backups":
-    "The size limit is kept. With no backups to keep, a full file makes room for the next one, as with any other number the oldest does.",
   "rotation/multibyte": "The size limit counts bytes, so that no file grows beyond it.",
   "app-log/levels":
     "Levels are the five names that readers of the log know. A number in between is the highest of them that it reaches.",
