@@ -29,7 +29,15 @@ import { stringify, type Json } from "./internal/json.js"
 import type { IsLiteral } from "./internal/literal.js"
 import * as MessageTemplate from "./MessageTemplate.js"
 
-const TypeId: unique symbol = Symbol.for("effect-registrar/ApiError")
+/**
+ * @category type ids
+ */
+export const TypeId: unique symbol = Symbol.for("effect-registrar/ApiError")
+
+/**
+ * @category type ids
+ */
+export type TypeId = typeof TypeId
 
 /**
  * Whether a value is an instance of a declared error, registered or not.
@@ -58,6 +66,7 @@ export interface Body<Id extends string = string, Details = unknown> {
  */
 export type ApiError<Id extends string, FieldValues> = Cause.YieldableError & {
   readonly _tag: Id
+  readonly [TypeId]: TypeId
 } & Readonly<FieldValues>
 
 /**
@@ -91,7 +100,7 @@ export interface Class<Self, Id extends string, Status extends number, F extends
  */
 export interface Any {
   // Constructors are contravariant in their arguments: `never` is what every declared error's constructor accepts.
-  new (...args: never): Cause.YieldableError & { readonly _tag: string }
+  new (...args: never): ApiError<string, {}>
   readonly prototype: object
   readonly id: string
   readonly status: number
@@ -125,6 +134,13 @@ export type FieldsOf<Text extends string> = {
 }
 
 /**
+ * The fields as given, or as the template asks for them.
+ *
+ * @category type-level
+ */
+export type Given<Text extends string, F extends Fields> = [keyof F] extends [never] ? FieldsOf<Text> : F
+
+/**
  * What `make` takes besides the id.
  *
  * @category models
@@ -136,7 +152,7 @@ export interface Options<Status extends number, Text extends string, F extends F
   readonly message: Text
   /** What the instance carries, and the `details` of the body. */
   readonly fields?: F
-  /** Headers of the response, from the fields. */
+  /** Headers of the response, from `fields`. */
   readonly headers?: (fields: Readonly<Schema.Struct.Type<F>>) => Readonly<Record<string, string>>
   /** For documents. */
   readonly description?: string
@@ -156,11 +172,17 @@ export const make =
     const Id extends string,
     const Status extends number,
     const Text extends string,
-    const F extends Fields = FieldsOf<Text>
+    // A default that is made of Schemas would take part in the inference of a Schema that is made in place.
+    const F extends Fields = {}
   >(
     id: Id,
-    options: Options<Status, Text, F> & Check<OptionsProblem<Status, Text, F>>
-  ): Class<[Self] extends [never] ? ApiError<Id, Schema.Struct.Type<F>> : Self, Id, Status, F> => {
+    options: Options<Status, Text, F> & Check<OptionsProblem<Status, Text, Given<Text, F>>>
+  ): Class<
+    [Self] extends [never] ? ApiError<Id, Schema.Struct.Type<Given<Text, F>>> : Self,
+    Id,
+    Status,
+    Given<Text, F>
+  > => {
     // The erased boundary of this module: behind it, fields are a record of Schemas and the class is built member by member.
     const given: Options<Status, Text, F> = options
     return declare(id, given as unknown as ErasedOptions) as never
@@ -170,7 +192,8 @@ type ErasedOptions = Options<number, string, Fields>
 
 const declare = (id: string, options: ErasedOptions) => {
   const template = MessageTemplate.parse(options.message)
-  const fields = options.fields ?? jsonFields(template)
+  const asked = options.fields ?? {}
+  const fields = Object.keys(asked).length > 0 ? asked : jsonFields(template)
   const names = Object.keys(fields).filter((name) => !isReserved(name))
   const render = renderer(id, options, template, fields, names)
 
@@ -198,7 +221,7 @@ const declare = (id: string, options: ErasedOptions) => {
     }
 
     // Not an own member: it would be copied into logs.
-    get [TypeId]() {
+    get [TypeId](): TypeId {
       return TypeId
     }
 

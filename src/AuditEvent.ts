@@ -75,6 +75,15 @@ export const isContextName = (name: string): name is ContextName =>
   (contextNames as ReadonlyArray<string>).includes(name)
 
 /**
+ * The fields as given, or as the template asks for them.
+ *
+ * @category type-level
+ */
+export type Given<Text extends string, F extends Fields> = [keyof F] extends [never]
+  ? { readonly [Name in Exclude<MessageTemplate.Parameters<Text>, ContextName>]: FieldsOf<Text>[Name] }
+  : F
+
+/**
  * What `make` takes besides the type.
  *
  * @category models
@@ -100,17 +109,17 @@ export interface Options<Text extends string, F extends Fields> {
 export const make = <
   const Type extends string,
   const Text extends string,
-  const F extends Fields = {
-    readonly [Name in Exclude<MessageTemplate.Parameters<Text>, ContextName>]: FieldsOf<Text>[Name]
-  }
+  // A default that is made of Schemas would take part in the inference of a Schema that is made in place.
+  const F extends Fields = {}
 >(
   type: Type,
-  options: Options<Text, F> & Check<OptionsProblem<Text, F>>
-): AuditEvent<Type, Text, F> => {
+  options: Options<Text, F> & Check<OptionsProblem<Text, Given<Text, F>>>
+): AuditEvent<Type, Text, Given<Text, F>> => {
   const given: Options<Text, F> = options
   const template = MessageTemplate.parse(given.message)
-  // Where no fields are given, `F` is what the template asks for, and so are these.
-  const fields = (given.fields ?? jsonFields(template)) as F
+  const asked = given.fields ?? {}
+  // What the type says as well: without fields, those that the template asks for.
+  const fields = (Object.keys(asked).length > 0 ? asked : jsonFields(template)) as Given<Text, F>
   let encoder: Encoder | undefined
   return {
     type,

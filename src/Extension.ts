@@ -20,7 +20,7 @@ import { Effect, Layer } from "effect"
 import type * as ApiError from "./ApiError.js"
 import type * as AuditEvent from "./AuditEvent.js"
 import { AuditRegistry } from "./AuditRegistry.js"
-import { ErrorRegistry } from "./ErrorRegistry.js"
+import { builtIns, ErrorRegistry, type BuiltIn } from "./ErrorRegistry.js"
 import type { IsLiteral } from "./internal/literal.js"
 import { report, settle } from "./Registration.js"
 import type { ErrorProof, EventProof, InvalidDefinition, Refusal, RegistrationConflict } from "./Registration.js"
@@ -47,7 +47,11 @@ export interface Extension<Name extends string, C extends Contents> extends Any 
   /**
    * Registers everything, and provides the proof of it. Building it again for the same registries changes nothing.
    */
-  readonly layer: Layer.Layer<Proofs<C>, RegistrationConflict | InvalidDefinition, ErrorRegistry | AuditRegistry>
+  readonly layer: Layer.Layer<
+    Proofs<C>,
+    RegistrationConflict | InvalidDefinition,
+    ErrorRegistry | ([Member<C["auditEvents"]>] extends [never] ? never : AuditRegistry)
+  >
 }
 
 /**
@@ -87,24 +91,32 @@ export const make = <const Name extends string, const C extends Contents>(
  * @category registration
  */
 export const register = (
-  extension: Any
+  extension: Contents & { readonly name: string }
 ): Effect.Effect<void, RegistrationConflict | InvalidDefinition, ErrorRegistry | AuditRegistry> =>
   Effect.flatMap(registerAll(extension), settle)
 
-const registerAll = (extension: Any) =>
+const registerAll = ({
+  name: owner,
+  errors = [],
+  exceptions = [],
+  auditEvents = []
+}: Contents & { readonly name: string }) =>
   Effect.gen(function* () {
-    const { name: owner } = extension
     const strays: Array<Refusal> = []
     const own = (id: string) => {
       if (id.startsWith(`${owner}-`)) return true
       strays.push({ _tag: "Invalid", owner, name: id, problem: `the id does not start with '${owner}-'` })
       return false
     }
-    const errors = extension.errors.filter((error) => own(error.id))
-    const exceptions = extension.exceptions.filter(({ error }) => extension.errors.includes(error) || own(error.id))
-    const auditEvents = extension.auditEvents.filter((event) => own(event.type))
-    const refusedErrors = yield* (yield* ErrorRegistry).register({ owner, errors, exceptions })
-    const refusedEvents = yield* (yield* AuditRegistry).register({ owner, auditEvents })
+    const isBuiltIn = (error: ApiError.Any) => builtIns.some((builtIn) => builtIn === error)
+    const refusedErrors = yield* (yield* ErrorRegistry).register({
+      owner,
+      errors: errors.filter((error) => own(error.id)),
+      exceptions: exceptions.filter(({ error }) => isBuiltIn(error) || errors.includes(error) || own(error.id))
+    })
+    const ownEvents = auditEvents.filter((event) => own(event.type))
+    if (ownEvents.length === 0) return [...strays, ...refusedErrors]
+    const refusedEvents = yield* (yield* AuditRegistry).register({ owner, auditEvents: ownEvents })
     return [...strays, ...refusedErrors, ...refusedEvents]
   })
 
@@ -129,7 +141,12 @@ type AnswerOf<X> = X extends { readonly error: infer Answer } ? Answer : never
  * @category type-level
  */
 export type Problem<Name extends string, C extends Contents> =
-  | Strays<Name, IdOf<Member<C["errors"]> | AnswerOf<Member<C["exceptions"]>>> | TypeOf<Member<C["auditEvents"]>>>
+  | Strays<
+      Name,
+      | IdOf<Member<C["errors"]>>
+      | Exclude<IdOf<AnswerOf<Member<C["exceptions"]>>>, BuiltIn["_tag"]>
+      | TypeOf<Member<C["auditEvents"]>>
+    >
   | Twice<C["errors"]>
   | Twice<C["auditEvents"]>
 

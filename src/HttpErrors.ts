@@ -30,6 +30,7 @@ import * as ApiError from "./ApiError.js"
 import {
   Aborted,
   BadRequest,
+  builtIns,
   ContentTooLarge,
   ErrorRegistry,
   InternalServerError,
@@ -128,12 +129,13 @@ export const layer = (
       const registry = yield* ErrorRegistry
       const table = RouteTable.make(yield* HttpLayerRouter.RouterConfig)
       const limit = options?.maxBodySize ?? 10 * 1024 * 1024
-      const parserErrors = yield* Effect.serviceOption(ParserErrors)
-      if (Option.isSome(parserErrors)) parserErrors.value.answer = parserAnswer(registry)
+      const serverErrors = yield* Effect.serviceOption(ServerErrors)
+      if (Option.isSome(serverErrors)) serverErrors.value.answer = serverAnswer(registry)
       const middleware = (app: HttpApp.Default<unknown>) =>
         BoundedRequest.limit(app, limit).pipe(
           Effect.tap(assertSendable),
-          Effect.catchAllCause((cause) => answerCause(registry, cause, table.methodsOf))
+          Effect.catchAllCause((cause) => answerCause(registry, cause, table.methodsOf)),
+          Effect.map(watchStream)
         )
       // The types let a middleware handle only failures that it names. This one handles whatever there is.
       yield* router.addGlobalMiddleware(middleware as never)
@@ -154,20 +156,20 @@ export const lastResort =
     Effect.catchAllCause(app, (cause) => answerCause(registry, cause, () => []))
 
 /**
- * Where a server asks for the answer to a request that its parser refuses, and that therefore never becomes a request. A
- * server adapter provides it, `layer` fills it in.
+ * Where a server asks for the answer to a request that does not reach an application, because its parser refuses it or no
+ * application is there. A server adapter provides it, `layer` fills it in.
  *
  * @category services
  */
-export class ParserErrors extends Context.Tag("effect-registrar/HttpErrors/ParserErrors")<
-  ParserErrors,
-  { answer: (status: 400 | 408 | 413 | 431) => ParserAnswer }
+export class ServerErrors extends Context.Tag("effect-registrar/HttpErrors/ServerErrors")<
+  ServerErrors,
+  { answer: (status: 400 | 408 | 413 | 431 | 503) => ServerAnswer }
 >() {}
 
 /**
  * @category models
  */
-export interface ParserAnswer {
+export interface ServerAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
@@ -178,11 +180,10 @@ export interface ParserAnswer {
  *
  * @category answers
  */
-export const parserAnswer =
+export const serverAnswer =
   (registry?: Pick<Registry, "errorFor">) =>
-  (status: 400 | 408 | 413 | 431): ParserAnswer => {
-    const fallback = status === 400 ? BadRequest : status === 413 ? ContentTooLarge : undefined
-    const error = registry?.errorFor(status) ?? fallback
+  (status: 400 | 408 | 413 | 431 | 503): ServerAnswer => {
+    const error = registry?.errorFor(status) ?? builtIns.find((builtIn) => builtIn.status === status)
     return error === undefined
       ? { status, headers: {}, body: stringify({ error: { id: phraseId(status), message: reasonPhrase(status) } }) }
       : error.answer({})

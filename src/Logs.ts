@@ -19,6 +19,7 @@ import * as AppLog from "./AppLog.js"
 import type { Level } from "./AuditEvent.js"
 import * as AuditSink from "./AuditSink.js"
 import * as FileSink from "./AuditSink/File.js"
+import { count } from "./internal/config.js"
 
 /**
  * Where one log goes: to a file, to the console, to both, or nowhere.
@@ -70,11 +71,6 @@ export const layer = (
 }
 
 const level = (key: string) => Config.literal("Trace", "Debug", "Info", "Warning", "Error", "Fatal")(key)
-
-const count = (key: string) =>
-  Config.integer(key).pipe(
-    Config.validate({ message: "Expected a number that is not negative", validation: (n) => n >= 0 })
-  )
 
 const orUndefined = <A>(config: Config.Config<A>) => Config.map(Config.option(config), Option.getOrUndefined)
 

@@ -30,6 +30,7 @@ import type { AuditSink } from "./AuditSink.js"
 import * as ErrorRegistry from "./ErrorRegistry.js"
 import * as HttpAudit from "./HttpAudit.js"
 import * as HttpErrors from "./HttpErrors.js"
+import { count } from "./internal/config.js"
 import * as Drain from "./internal/drain.js"
 import { Refusals, settle } from "./Registration.js"
 import type { InvalidDefinition, Registered, RegistrationConflict } from "./Registration.js"
@@ -158,9 +159,7 @@ interface MiddlewareConfig {
  */
 export const config: Config.Config<Options> = Config.all({
   source: Config.withDefault(Config.nonEmptyString("LOG_SOURCE"), "app"),
-  trustedProxies: Config.withDefault(Config.integer("TRUSTED_PROXIES"), 0).pipe(
-    Config.validate({ message: "Expected a number that is not negative", validation: (n) => n >= 0 })
-  )
+  trustedProxies: Config.withDefault(count("TRUSTED_PROXIES"), 0)
 })
 
 /**
@@ -238,11 +237,15 @@ type UnregisteredProofs<R> = UnregisteredProof<
   R | HttpLayerRouter.Request.Only<"Requires", R> | HttpLayerRouter.Request.Only<"GlobalRequires", R>
 >
 
-type UnregisteredError<E> = E extends { readonly _tag: infer Tag extends string }
-  ? `The error '${Tag}' is not registered: provide the layer of its extension`
-  : [E] extends [never]
-    ? never
-    : "A failure without a _tag is not registered: register its class, or make it a defect with Effect.orDie"
+type UnregisteredError<E> = unknown extends E
+  ? "A route fails with a value of unknown type: give its error a type, or make it a defect with Effect.orDie"
+  : E extends ApiError.ApiError<infer Id, {}>
+    ? `The error '${Id}' is not registered: provide the layer of its extension`
+    : E extends { readonly _tag: infer Tag extends string }
+      ? `The failure '${Tag}' is not registered: register its class as an exception of an extension, or make it a defect with Effect.orDie`
+      : [E] extends [never]
+        ? never
+        : "A failure without a _tag is not registered: register its class as an exception of an extension, or make it a defect with Effect.orDie"
 
 type UnregisteredProof<P> =
   P extends Registered<infer X>

@@ -505,7 +505,9 @@ describe("answers", () => {
 
   test("a ParseError thrown as a defect is an exception: it was not the client's doing", () =>
     Effect.gen(function* () {
-      const { answer, lines } = yield* answerOf(Effect.orDie(Schema.decodeUnknown(Schema.Int)("hunter2")))
+      const { answer, lines } = yield* answerOf(
+        Effect.zipRight(Effect.orDie(Schema.decodeUnknown(Schema.Int)("hunter2")), ok)
+      )
       Http.assertError(answer, 500, "internal-server-error")
       assert.deepStrictEqual(
         lines.map(({ errorType }) => errorType),
@@ -568,7 +570,7 @@ describe("answers", () => {
   test("middleware that fails or dies is answered like a handler", () =>
     Effect.gen(function* () {
       for (const failure of [failing(new NoBadger({ animal: "Bob" })), failing(new Escaped()), Effect.die("hunter2")]) {
-        const middleware = HttpLayerRouter.middleware(() => failure as HttpApp.Default, { global: true })
+        const middleware = HttpLayerRouter.use((router) => router.addGlobalMiddleware(() => failure as never))
         const server = yield* serve(Layer.merge(get(ok), middleware))
         for (const path of ["/", "/nope"]) {
           const answer = yield* server.request("GET", path)
@@ -894,13 +896,14 @@ describe("causes", () => {
 
   it.effect("a secret in the fields of an error is hidden in its body and message", () =>
     Effect.gen(function* () {
+      const optional = Schema.optionalWith(Schema.Redacted(Schema.String), { as: "Option" })
       class Locked extends ApiError.make<Locked>()("test-locked", {
         status: 423,
         message: "The token {token} is locked: {nested} {token:>50}",
         fields: {
           token: Schema.Redacted(Schema.String),
           nested: Schema.Struct({ all: Schema.Array(Schema.Redacted(Schema.String)) }),
-          optional: Schema.optionalWith(Schema.Redacted(Schema.String), { as: "Option" }),
+          optional,
           text: Schema.String
         },
         headers: ({ token }) => ({ "x-token": String(token) })

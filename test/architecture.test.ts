@@ -27,7 +27,7 @@ const layers: ReadonlyArray<{
     modules: ["HttpErrors", "HttpAudit", "Catalogue", "HttpErrors/*", "AuditSink/*", "Catalogue/*"],
     open: false
   },
-  { name: "composition", modules: ["Extension", "Registrar", "Testing", "index"], open: true },
+  { name: "composition", modules: ["Extension", "Logs", "Registrar", "Testing", "index"], open: true },
   { name: "Cli", modules: ["Cli"], open: false },
   { name: "bin", modules: ["bin"], open: false }
 ]

@@ -1,6 +1,7 @@
 /**
- * The Node server, with registered answers also for requests that its parser refuses: what is no HTTP, headers that are too
- * large, a request that never ends. Those never reach a handler, and Node answers them with an empty body.
+ * The Node server, with registered answers also where no application is there to give them: for requests that its parser
+ * refuses (what is no HTTP, headers that are too large, a request that never ends), which Node answers with an empty body, and
+ * for requests that come before the application has started or after it has begun to close, which would hang.
  *
  * Use it in place of `NodeHttpServer.layer`.
  *
@@ -25,7 +26,7 @@ import type { Server, ServerResponse } from "node:http"
 import { STATUS_CODES } from "node:http"
 import type { ListenOptions } from "node:net"
 import type { Duplex } from "node:stream"
-import { ParserErrors, parserAnswer } from "../HttpErrors.js"
+import { ServerErrors, serverAnswer, type ServerAnswer } from "../HttpErrors.js"
 
 /**
  * A server from `createServer`, listening.
@@ -36,18 +37,26 @@ export const layer = (
   createServer: () => Server,
   options: ListenOptions
 ): Layer.Layer<
-  HttpServer.HttpServer | HttpPlatform.HttpPlatform | Etag.Generator | NodeContext.NodeContext | ParserErrors,
+  HttpServer.HttpServer | HttpPlatform.HttpPlatform | Etag.Generator | NodeContext.NodeContext | ServerErrors,
   HttpServerError.ServeError
 > =>
   Layer.unwrapEffect(
     Effect.sync(() => {
-      const answers = { answer: parserAnswer() }
-      const create = () => createServer().on("clientError", (error, socket) => refuse(error, socket, answers.answer))
-      return Layer.merge(NodeHttpServer.layer(create, options), Layer.succeed(ParserErrors, answers))
+      const answers = { answer: serverAnswer() }
+      const create = () => {
+        const server = createServer()
+        const own = server.listenerCount("request") + 1
+        return server
+          .on("clientError", (error, socket) => refuse(error, socket, answers.answer))
+          .on("request", (_request, response) => {
+            if (server.listenerCount("request") === own) turnAway(response, answers.answer(503))
+          })
+      }
+      return Layer.merge(NodeHttpServer.layer(create, options), Layer.succeed(ServerErrors, answers))
     })
   )
 
-const refuse = (error: NodeJS.ErrnoException, socket: Duplex, answer: typeof ParserErrors.Service.answer): void => {
+const refuse = (error: NodeJS.ErrnoException, socket: Duplex, answer: typeof ServerErrors.Service.answer): void => {
   // A client that is gone, or a connection in the middle of another answer, can be told nothing.
   if (error.code === "ECONNRESET" || !socket.writable || midAnswer(socket)) {
     socket.destroy()
@@ -63,6 +72,11 @@ const refuse = (error: NodeJS.ErrnoException, socket: Duplex, answer: typeof Par
   ]
   // Destroyed, and not only ended: or a handler that runs would never hear that its client is gone.
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy())
+}
+
+/** The application adds a listener when it starts and takes it away when it closes: without it, nobody would answer. */
+const turnAway = (response: ServerResponse, { status, headers, body }: ServerAnswer): void => {
+  response.writeHead(status, { ...headers, "content-type": "application/json", connection: "close" }).end(body)
 }
 
 const statusOf = ({ code }: NodeJS.ErrnoException) => {

@@ -1,47 +1,57 @@
 /**
- * Closing without cutting anybody off: requests that run are finished, those that still come are refused.
+ * Closing without cutting anybody off: requests that run are finished, those that still come are refused. Only what does not
+ * finish in time is interrupted; otherwise the server would wait for it without end.
  */
 import type { HttpServerResponse } from "@effect/platform"
-import { Context, Deferred, Effect, type Duration, type Scope } from "effect"
+import { Context, Deferred, Effect, FiberId, Scope, type Duration, type Fiber } from "effect"
 
 interface Service {
   /** Counts a request until its response is sent, or refuses it when closing has begun. */
   readonly count: <E, R>(
     app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
   ) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | Scope.Scope>
-  /** Begins to refuse, and resumes when nothing runs any more, or after the time given. */
+  /** Begins to refuse, and resumes when nothing runs any more. What runs longer than the time given is interrupted. */
   readonly close: (within: Duration.DurationInput) => Effect.Effect<void>
 }
 
 export class Drain extends Context.Tag("effect-registrar/internal/Drain")<Drain, Service>() {}
 
 export const make = (refuse: Effect.Effect<HttpServerResponse.HttpServerResponse>): Service => {
-  let running = 0
+  const running = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   let closed: Deferred.Deferred<void> | undefined
 
-  const leave = Effect.suspend(() => {
-    running--
-    return running === 0 && closed !== undefined ? Effect.asVoid(Deferred.succeed(closed, undefined)) : Effect.void
-  })
+  const leave = (fiber: Fiber.RuntimeFiber<unknown, unknown>) =>
+    Effect.suspend(() => {
+      running.delete(fiber)
+      return running.size === 0 && closed !== undefined
+        ? Effect.asVoid(Deferred.succeed(closed, undefined))
+        : Effect.void
+    })
 
   return {
     count: (app) =>
-      Effect.suspend(() => {
+      Effect.withFiberRuntime((fiber) => {
         if (closed !== undefined) return refuse
-        running++
+        running.add(fiber)
         // The scope of the request closes when its response is sent, a streamed one included.
+        // Added to the scope itself: `Effect.addFinalizer` would compare all references of the fiber when it closes.
         return Effect.zipRight(
-          Effect.addFinalizer(() => leave),
+          Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizer(scope, leave(fiber))),
           app
         )
       }),
     close: (within) =>
       Effect.gen(function* () {
         closed = yield* Deferred.make<void>()
-        if (running === 0) return
-        yield* Effect.logInfo(`Finishing ${running} requests before the end`)
-        const finished = yield* Effect.timeoutOption(Effect.interruptible(Deferred.await(closed)), within)
-        if (finished._tag === "None") yield* Effect.logWarning(`${running} requests did not finish in time`)
+        if (running.size === 0) return
+        yield* Effect.logInfo(`Finishing ${running.size} requests before the end`)
+        const allFinished = Effect.interruptible(Deferred.await(closed))
+        const finished = yield* Effect.timeoutOption(allFinished, within)
+        if (finished._tag === "Some") return
+        yield* Effect.logWarning(`${running.size} requests did not finish in time and are interrupted`)
+        for (const fiber of running) fiber.unsafeInterruptAsFork(FiberId.none)
+        // For what they still record, and for their answers.
+        yield* Effect.timeoutOption(allFinished, "1 second")
       })
   }
 }

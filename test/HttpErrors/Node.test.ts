@@ -82,9 +82,7 @@ describe("layer", () => {
     Effect.gen(function* () {
       class Garbage extends ApiError.make<Garbage>()("bad-request", { status: 400, message: "What was that?" }) {}
       class Headers extends ApiError.make<Headers>()("too-many-headers", { status: 431, message: "Less, please" }) {}
-      const server = yield* start(
-        Hello.pipe(Layer.provideMerge(ErrorRegistry.override(Garbage, Headers))) as typeof Hello
-      )
+      const server = yield* start(Hello.pipe(Layer.provideMerge(ErrorRegistry.override(Garbage, Headers))))
       const garbage = Http.assertError(parse(yield* server.raw("nonsense\r\n\r\n")), 400, "bad-request")
       assert.strictEqual(garbage.message, "What was that?")
       const large = `GET / HTTP/1.1\r\nhost: x\r\nx-large: ${"x".repeat(40_000)}\r\n\r\n`

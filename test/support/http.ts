@@ -9,7 +9,7 @@ import { connect } from "node:net"
 import type * as AppLog from "../../src/AppLog.js"
 import type { AuditRecord } from "../../src/AuditRecord.js"
 import type { AuditSink } from "../../src/AuditSink.js"
-import type { ParserErrors } from "../../src/HttpErrors.js"
+import type { ServerErrors } from "../../src/HttpErrors.js"
 import * as NodeServer from "../../src/HttpErrors/Node.js"
 import * as Testing from "../../src/Testing.js"
 
@@ -41,7 +41,7 @@ type Provided =
   | HttpPlatform.HttpPlatform
   | Etag.Generator
   | NodeContext.NodeContext
-  | ParserErrors
+  | ServerErrors
 
 /** Starts what `Registrar.serve` makes. With a sink of one's own, `audit` stays empty. */
 export const start = <A, E>(served: Layer.Layer<A, E, Provided>, sink?: Layer.Layer<AuditSink>) =>

@@ -61,8 +61,6 @@ describe("the template", () => {
   test("names fields only", () => {
     // @ts-expect-error The message names '{path}', which is not one of the fields
     ApiError.make()("id", { status: 404, message: "There is no {path}", fields: { file: Schema.String } })
-    // @ts-expect-error The message names '{path}', which is not one of the fields
-    ApiError.make()("id", { status: 404, message: "There is no {path}", fields: {} })
   })
 
   test("is checked where the class is declared", () => {

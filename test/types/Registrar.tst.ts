@@ -67,21 +67,21 @@ describe("a failure that is not registered", () => {
   })
 
   test("is named by the tag of an exception's class", () => {
-    // @ts-expect-error The error 'UpstreamDown' is not registered: provide the layer of its extension
+    // @ts-expect-error The failure 'UpstreamDown' is not registered: register its class as an exception of an extension, or make it a defect with Effect.orDie
     Registrar.serve(failing<UpstreamDown>())
   })
 
   test("is described where it has no tag", () => {
-    // @ts-expect-error A failure without a _tag is not registered: register its class, or make it a defect with Effect.orDie
+    // @ts-expect-error A failure without a _tag is not registered: register its class as an exception of an extension, or make it a defect with Effect.orDie
     Registrar.serve(failing<Error>())
-    // @ts-expect-error A failure without a _tag is not registered: register its class, or make it a defect with Effect.orDie
+    // @ts-expect-error A failure without a _tag is not registered: register its class as an exception of an extension, or make it a defect with Effect.orDie
     Registrar.serve(failing<string>())
-    // @ts-expect-error A failure without a _tag is not registered: register its class, or make it a defect with Effect.orDie
+    // @ts-expect-error A route fails with a value of unknown type: give its error a type, or make it a defect with Effect.orDie
     Registrar.serve(failing<unknown>())
   })
 
   test("is found where the failure is any", () => {
-    // @ts-expect-error is not registered
+    // @ts-expect-error A route fails with a value of unknown type
     Registrar.serve(failing<ReturnType<typeof JSON.parse>>())
   })
 
@@ -90,7 +90,7 @@ describe("a failure that is not registered", () => {
     expect<Registrar.Unregistered<Several>>().type.toBe<
       | "The error 'auth-locked' is not registered: provide the layer of its extension"
       | "The error 'zoo-no-badger' is not registered: provide the layer of its extension"
-      | "The error 'UpstreamDown' is not registered: provide the layer of its extension"
+      | "The failure 'UpstreamDown' is not registered: register its class as an exception of an extension, or make it a defect with Effect.orDie"
     >()
     // @ts-expect-error The error 'zoo-no-badger' is not registered: provide the layer of its extension
     Registrar.serve(failing<Locked | NoBadger>())
@@ -280,9 +280,9 @@ describe("a registration proves no more than it says", () => {
     })
     // @ts-expect-error The error 'auth-locked' is not registered: provide the layer of its extension
     Registrar.serve(failing<Locked>().pipe(Layer.provide(Plain.layer)))
-    // @ts-expect-error The error 'UpstreamDown' is not registered: provide the layer of its extension
+    // @ts-expect-error The failure 'UpstreamDown' is not registered: register its class as an exception of an extension, or make it a defect with Effect.orDie
     Registrar.serve(failing<UpstreamDown>().pipe(Layer.provide(Plain.layer)))
-    // @ts-expect-error A failure without a _tag is not registered: register its class, or make it a defect with Effect.orDie
+    // @ts-expect-error A failure without a _tag is not registered: register its class as an exception of an extension, or make it a defect with Effect.orDie
     Registrar.serve(failing<PlainError>().pipe(Layer.provide(Plain.layer)))
   })
 
