@@ -67,8 +67,10 @@ export const layer = (
     ...(application.file === undefined ? [] : [AppLog.layerFile({ source, ...application.file })]),
     ...(application.console === undefined ? [] : [AppLog.layerConsole({ source, ...application.console })])
   ]
-  return Layer.mergeAll(AuditSink.combine(...sinks), ...loggers)
+  return Layer.mergeAll(AuditSink.combine(...sinks), sinks.length === 0 ? nowhere : Layer.empty, ...loggers)
 }
+
+const nowhere = Layer.effectDiscard(Effect.logWarning("The audit log has no destination: its records are thrown away"))
 
 const level = (key: string) => Config.literal("Trace", "Debug", "Info", "Warning", "Error", "Fatal")(key)
 

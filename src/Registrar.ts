@@ -3,8 +3,8 @@
  *
  * @example
  * import { ApiError, AuditSink, Extension, Registrar } from "effect-registrar"
+ * import * as NodeServer from "effect-registrar/HttpErrors/Node"
  * import { HttpLayerRouter } from "@effect/platform"
- * import { NodeHttpServer } from "@effect/platform-node"
  * import { Layer } from "effect"
  * import { createServer } from "node:http"
  *
@@ -16,7 +16,7 @@
  * // Without `Zoo.layer` this does not compile: The error 'zoo-no-badger' is not registered
  * const server = Registrar.serve(Badgers.pipe(Layer.provide(Zoo.layer))).pipe(
  *   Layer.provide(AuditSink.console),
- *   Layer.provide(NodeHttpServer.layer(createServer, { port: 8080 }))
+ *   Layer.provide(NodeServer.layer(createServer, { port: 8080 }))
  * )
  */
 import { HttpLayerRouter, HttpServer, HttpServerResponse } from "@effect/platform"
