@@ -4,9 +4,9 @@
  * It starts with the built-in definitions. Extensions register theirs while the application is built; an application
  * overrides any definition explicitly. What is registered answers `HttpErrors`, and is plain data for documents.
  */
-import { Context, Data, Effect, Layer } from "effect"
+import { Context, Data, Effect, Layer, Option } from "effect"
 import * as ApiError from "./ApiError.js"
-import { report } from "./Registration.js"
+import { Refusals, report, settle } from "./Registration.js"
 import type { Conflict, ErrorProof, InvalidDefinition, Refusal, RegistrationConflict } from "./Registration.js"
 
 /**
@@ -47,6 +47,11 @@ export interface Definition {
 export interface Service {
   /** Registers what can be registered, also while the application runs, and returns what was refused. */
   readonly register: (registration: Registration) => Effect.Effect<ReadonlyArray<Refusal>>
+  /**
+   * Overrides of one status that all want to be its default. They are known only once everything is registered: an override
+   * whose id is registered later replaces just that.
+   */
+  readonly undecided: Effect.Effect<ReadonlyArray<Refusal>>
   /** The error that answers for a failure or defect: by the most specific registered class, after overrides. */
   readonly errorOf: (failure: unknown) => ApiError.Any | undefined
   /** The error with this id and status or, without an id, the status's default: its first definition. */
@@ -222,17 +227,24 @@ export const make: Effect.Effect<Service> = Effect.sync(() => {
       ]
     }
     const known = answerByPrototype.get(exception.prototype)
-    if (known !== undefined) return known.error === error ? [] : [conflict("exception", className, known.owner, owner)]
+    if (known !== undefined) {
+      if (known.error === error) return []
+      const taken = entryByKey.get(keyOf(error))
+      return [
+        conflict("exception", className, known.owner, owner),
+        ...(taken === undefined || taken.error === error ? [] : [conflict("error", nameOf(error), taken.owner, owner)])
+      ]
+    }
     const refused = addError(owner, error)
     if (refused.length === 0) answerByPrototype.set(exception.prototype, { owner, error, className })
     return refused
   }
 
   const addOverride = (owner: string, error: ApiError.Any): ReadonlyArray<Refusal> => {
-    const known = overrideByKey.get(keyOf(error)) ?? newDefaultOf(error.status)
+    const known = overrideByKey.get(keyOf(error))
     if (known?.error === error) return []
-    const excluded = known !== undefined && (keyOf(known.error) === keyOf(error) || !entryByKey.has(keyOf(error)))
-    const refused = excluded ? [conflict("override", nameOf(error), known.owner, owner)] : check(owner, error)
+    const refused =
+      known === undefined ? check(owner, error) : [conflict("override", nameOf(error), known.owner, owner)]
     if (refused.length > 0) return refused
     overrideByKey.set(keyOf(error), { owner, error })
     answerByPrototype.set(error.prototype, { owner, error, className: error.id })
@@ -240,12 +252,11 @@ export const make: Effect.Effect<Service> = Effect.sync(() => {
   }
 
   /** An override with an id that nobody registered: it takes the place of its status's default. */
-  const newDefaultOf = (status: number): Entry | undefined => {
-    for (const [key, entry] of overrideByKey) {
-      if (entry.error.status === status && !entryByKey.has(key)) return entry
-    }
-    return undefined
-  }
+  const newDefaultOf = (status: number): Entry | undefined => newDefaultsOf(status)[0]
+
+  /** More than one is a conflict, unless the other ids are registered after all. */
+  const newDefaultsOf = (status: number): ReadonlyArray<Entry> =>
+    [...overrideByKey].filter(([key, { error }]) => error.status === status && !entryByKey.has(key)).map(([, e]) => e)
 
   const overridden = (error: ApiError.Any): ApiError.Any =>
     (
@@ -291,6 +302,12 @@ export const make: Effect.Effect<Service> = Effect.sync(() => {
         ...exceptions.flatMap((exception) => addException(owner, exception)),
         ...overrides.flatMap((error) => addOverride(owner, error))
       ]),
+    undecided: Effect.sync(() =>
+      [...new Set(Array.from(overrideByKey.values(), ({ error }) => error.status))].flatMap((status) => {
+        const [first, ...others] = newDefaultsOf(status)
+        return others.map(({ error, owner }) => conflict("override", nameOf(error), first?.owner ?? owner, owner))
+      })
+    ),
     errorOf,
     errorFor,
     definitions: Effect.sync(() => {
@@ -359,8 +376,11 @@ export const override = <const Errors extends ReadonlyArray<ApiError.Any>>(
   // The proof exists for the compiler alone. Fresh, because each registry that it is built for must hear of it.
   Layer.fresh(
     Layer.effectDiscard(
-      Effect.flatMap(ErrorRegistry, (registry) =>
-        Effect.flatMap(registry.register({ owner: "the application", overrides: errors }), report)
-      )
+      Effect.gen(function* () {
+        const registry = yield* ErrorRegistry
+        yield* report(yield* registry.register({ owner: "the application", overrides: errors }))
+        // Where somebody gathers, there is also somebody who asks for these at the end.
+        if (Option.isNone(yield* Effect.serviceOption(Refusals))) yield* settle(yield* registry.undecided)
+      })
     )
   ) as Layer.Layer<never, RegistrationConflict | InvalidDefinition, ErrorRegistry> as never

@@ -179,7 +179,8 @@ export const serveConfig = <A, E, R>(
 /** Opens for requests, once everything is registered and nothing was refused. */
 const listen = (options?: Options) =>
   Effect.gen(function* () {
-    yield* settle(yield* Refusals)
+    const registry = yield* ErrorRegistry.ErrorRegistry
+    yield* settle([...(yield* Refusals), ...(yield* registry.undecided)])
     const router = yield* HttpLayerRouter.HttpRouter
     const drain = yield* Drain.Drain
     const errors = yield* ErrorRegistry.ErrorRegistry

@@ -64,7 +64,11 @@ describe("register", () => {
                 message: "x" as string,
                 fields: { ip: Schema.String } as {}
               }),
-              AuditEvent.make("a-missing" as string, { level: "Info", message: "{x}" as string, fields: { y: Schema.Int } as {} }),
+              AuditEvent.make("a-missing" as string, {
+                level: "Info",
+                message: "{x}" as string,
+                fields: { y: Schema.Int } as {}
+              }),
               declare("a-proto", "{__proto__}")
             ]
           })

@@ -416,10 +416,7 @@ describe("config", () => {
   it.effect("reads the source and the proxies, and has defaults", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* read({}), Exit.succeed({ source: "app", trustedProxies: 0 }))
-      assert.deepStrictEqual(
-        yield* read({ LOG_SOURCE: "" }),
-        Exit.succeed({ source: "app", trustedProxies: 0 })
-      )
+      assert.deepStrictEqual(yield* read({ LOG_SOURCE: "" }), Exit.succeed({ source: "app", trustedProxies: 0 }))
       assert.deepStrictEqual(
         yield* read({ LOG_SOURCE: "shop", TRUSTED_PROXIES: "2" }),
         Exit.succeed({ source: "shop", trustedProxies: 2 })

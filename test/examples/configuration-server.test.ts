@@ -701,10 +701,10 @@ describe("paths", () => {
   it.live("what the disk refuses is an error of the server", () =>
     withServer({}, ({ dataDir, send }) =>
       Effect.gen(function* () {
-        // A link to itself: unlike permissions, it stops an administrator too.
-        const path = join(dataDir, "endpoints/database.json")
+        // A folder in the place of a file: unlike permissions, it stops an administrator too.
+        const path = join(dataDir, "endpoints/database.json.scs-env.yaml")
         rmSync(path)
-        symlinkSync(path, path)
+        mkdirSync(path)
         const answer = yield* send("/configs/database.json", { token: "alice-token" })
         assert.deepStrictEqual([answer.status, answer.id], [500, "internal-server-error"])
       })
