@@ -35,7 +35,7 @@ import {
 } from "effect"
 import type { Scope } from "effect"
 import { stringify, toJson, toText, type Json } from "./internal/json.js"
-import { isAtLeast, toWire, wireLevels, type Level } from "./internal/level.js"
+import { toWire, wireLevels, type Level } from "./internal/level.js"
 import * as LogFile from "./internal/logFile.js"
 import * as Writer from "./internal/writer.js"
 
@@ -106,7 +106,7 @@ export class AppLogError extends Data.TaggedError("AppLogError")<{
 export const toLine = (options: Logger.Logger.Options<unknown>, source: string): Line => {
   const { annotations, cause, date, logLevel, message, spans } = options
   const parts = Arr.ensure(message)
-  const error = Cause.isEmpty(cause) ? parts.find((part) => part instanceof Error) : cause
+  const error = Cause.isEmpty(cause) ? parts.find(isError) : cause
   const others = Object.fromEntries(HashMap.filter(annotations, (_, name) => name !== "module"))
   const lasted = Object.fromEntries(
     List.toArray(spans).map(({ label, startTime }) => [label, date.getTime() - startTime])
@@ -124,7 +124,15 @@ export const toLine = (options: Logger.Logger.Options<unknown>, source: string):
   }
 }
 
-const textOf = (part: unknown): string => (part instanceof Error ? safely(() => part.message) : toText(part))
+const textOf = (part: unknown): string => (isError(part) ? safely(() => part.message) : toText(part))
+
+const isError = (part: unknown): part is Error => {
+  try {
+    return part instanceof Error
+  } catch {
+    return false
+  }
+}
 
 const typeOf = (error: unknown): string =>
   safely(() => {
@@ -152,9 +160,9 @@ const safely = (look: () => string): string => {
  * @category loggers
  */
 export const makeLogger = (write: (line: Line) => void, options?: Options): Logger.Logger<unknown, void> => {
-  const minimum = toWire(options?.level ?? "Info")
+  const minimum = LogLevel.fromLiteral(options?.level ?? "Info")
   return Logger.make((given) => {
-    if (given.logLevel._tag === "None" || !isAtLeast(toWire(given.logLevel._tag), minimum)) return
+    if (given.logLevel._tag === "None" || LogLevel.lessThan(given.logLevel, minimum)) return
     write(toLine(given, options?.source ?? "app"))
   })
 }

@@ -113,7 +113,8 @@ const combineAll = (sinks: ReadonlyArray<Service>): Service => {
         Effect.flatMap((exits) => {
           const failed = exits.find(Exit.isFailure)
           exits.forEach((exit, member) => {
-            storedByMember[member] = failed !== undefined && Exit.isSuccess(exit) ? new WeakSet(batch) : undefined
+            if (failed === undefined) storedByMember[member] = undefined
+            else if (Exit.isSuccess(exit)) storedByMember[member] = new WeakSet(batch)
           })
           return failed ?? Effect.void
         })
@@ -162,9 +163,12 @@ export const bestEffort =
 const decouple = Effect.fnUntraced(function* (sink: Service, capacity: number, closeWithin: Duration.DurationInput) {
   const waiting = yield* Mailbox.make<AuditRecord>({ capacity, strategy: "dropping" })
   let missed = 0
+  /** Taken in, and neither stored nor missed yet. */
+  let pending = 0
 
   const forward = Effect.fnUntraced(function* (batch: Batch) {
     const exit = yield* Effect.exit(sink.write(batch))
+    pending -= batch.length
     if (Exit.isFailure(exit)) {
       if (missed === 0) yield* Effect.logWarning("An optional audit sink fails; records are left out of it", exit.cause)
       missed += batch.length
@@ -188,17 +192,24 @@ const decouple = Effect.fnUntraced(function* (sink: Service, capacity: number, c
       Effect.timeoutOption(closeWithin),
       Effect.zipRight(Fiber.interruptFork(forwarder)),
       Effect.zipRight(
-        Effect.suspend(() =>
-          missed > 0 ? Effect.logWarning(`${missed} records are missing from an optional audit sink`) : Effect.void
-        )
+        Effect.suspend(() => {
+          const missing = missed + pending
+          return missing > 0
+            ? Effect.logWarning(`${missing} records are missing from an optional audit sink`)
+            : Effect.void
+        })
       )
     )
   )
 
   return {
     write: (batch) =>
-      Effect.map(waiting.offerAll(batch), (refused) => {
-        missed += refused.length
+      Effect.suspend(() => {
+        pending += batch.length
+        return Effect.map(waiting.offerAll(batch), (refused) => {
+          missed += refused.length
+          pending -= refused.length
+        })
       })
   } satisfies Service
 })

@@ -263,13 +263,24 @@ describe("override", () => {
         yield* register(registry, { owner: "other", overrides: [declare("not-found", 404, "two")] }),
         ["override not-found (404): app, other"]
       )
-      assert.deepStrictEqual(yield* register(registry, { owner: "app", overrides: [declare("one-more", 405)] }), [])
-      assert.deepStrictEqual(yield* register(registry, { owner: "other", overrides: [declare("and-more", 405)] }), [
-        "override and-more (405): app, other"
-      ])
       assert.deepStrictEqual(yield* register(registry, { owner: "other", overrides: [declare("x", 200)] }), [
         "invalid x of other: the status 200 is not an error status: use 400 to 599"
       ])
+    })
+  )
+
+  it.effect("is refused twice for the default of one status, unless the id is registered after all", () =>
+    Effect.gen(function* () {
+      const registry = yield* ErrorRegistry.make
+      yield* register(registry, { owner: "app", overrides: [declare("one", 405), declare("two", 405)] })
+      yield* register(registry, { owner: "other", overrides: [declare("three", 405)] })
+      assert.deepStrictEqual(say(yield* registry.undecided), [
+        "override two (405): app, app",
+        "override three (405): app, other"
+      ])
+      yield* register(registry, { owner: "late", errors: [declare("one", 405), declare("three", 405)] })
+      assert.deepStrictEqual(say(yield* registry.undecided), [])
+      assert.strictEqual(registry.errorFor(405)?.id, "two")
     })
   )
 
@@ -312,7 +323,8 @@ describe("override", () => {
                     registry.errorFor(status),
                     ...ids.map((id) => registry.errorFor(status, id))
                   ])
-                  return { refused: refused.flat().length, answers }
+                  const undecided = yield* registry.undecided
+                  return { refused: refused.flat().length + undecided.length, answers }
                 })
               )
               // Which of two that exclude each other is refused depends on which came first.

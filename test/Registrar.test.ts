@@ -181,12 +181,37 @@ describe("serve", () => {
             { kind: "error", name: "shared-lost (404)", owners: [first, owner] },
             { kind: "error", name: "shared-broken (400)", owners: [first, owner] },
             { kind: "exception", name: "TypeError", owners: [first, owner] },
+            { kind: "error", name: "shared-type (500)", owners: [first, owner] },
             { kind: "audit event", name: "shared-event", owners: [first, owner] }
           ])
         )
         for (const { name, owners } of failure.conflicts) {
           assert.include(failure.message, `'${name}' is registered by '${owners[0]}' and by '${owners[1]}'`)
         }
+      }
+    })
+  )
+
+  it.effect("two new defaults of one status are a conflict, whatever the order", () =>
+    Effect.gen(function* () {
+      class One extends ApiError.make<One>()("one-missing", { status: 404, message: "x" }) {}
+      class Other extends ApiError.make<Other>()("other-missing", { status: 404, message: "x" }) {}
+      const Ones = Extension.make("one", { errors: [One] })
+      const overrides = ErrorRegistry.override(One, Other)
+      const App = HttpLayerRouter.add("GET", "/", ok)
+      const failure = yield* inProcess(Registrar.serve(Layer.provide(App, overrides), quiet))
+      assert.instanceOf(failure, RegistrationConflict)
+      assert.deepStrictEqual(
+        failure.conflicts.map(({ kind, name }) => `${kind} ${name}`),
+        ["override other-missing (404)"]
+      )
+      // Where one of them only replaces what an extension registers, there is none.
+      for (const layers of [
+        [Ones.layer, overrides],
+        [overrides, Ones.layer]
+      ] as const) {
+        const both = Layer.provide(App, Layer.mergeAll(layers[0], layers[1]))
+        assert.isUndefined(yield* inProcess(Registrar.serve(both, quiet)))
       }
     })
   )
