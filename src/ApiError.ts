@@ -23,7 +23,7 @@
 import { HttpApiSchema } from "@effect/platform"
 import { Data, Either, Pipeable, Predicate, Schema } from "effect"
 import type { Cause, Types } from "effect"
-import { makeEncoder, type Encoder, type Fields } from "./internal/fields.js"
+import { makeEncoder, withoutSecrets, type Encoder, type Fields } from "./internal/fields.js"
 import { safeHeaders } from "./internal/headers.js"
 import { stringify, type Json } from "./internal/json.js"
 import type { IsLiteral } from "./internal/literal.js"
@@ -333,7 +333,7 @@ const bodySchema = (self: Any & (new (fields: Record<string, unknown>) => object
     title: self.id,
     ...(self.description === undefined ? {} : { description: self.description })
   })
-  const Details: Schema.Schema.All = Schema.Struct(self.fields)
+  const Details: Schema.Schema.All = Schema.make(withoutSecrets(Schema.Struct(self.fields).ast))
   const Body = Schema.Struct({
     error: Schema.Struct({
       id: Schema.Literal(self.id),

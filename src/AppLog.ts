@@ -68,8 +68,8 @@ export type Line = typeof Line.Type
 export interface Options {
   /** The `source` of every line: the name of the application. Default: `"app"`. */
   readonly source?: string | undefined
-  /** Lines below are left out. Default: `"Info"`. */
-  readonly level?: Level | undefined
+  /** Lines below are left out. Default: `"Info"`. A lower level than the minimum in force lowers that minimum. */
+  readonly level?: "Trace" | Level | undefined
 }
 
 /**
@@ -98,12 +98,8 @@ export class AppLogError extends Data.TaggedError("AppLogError")<{
   }
 }
 
-/**
- * The line for what a logger is given.
- *
- * @category rendering
- */
-export const toLine = (options: Logger.Logger.Options<unknown>, source: string): Line => {
+/** The line for what a logger is given. */
+const toLine = (options: Logger.Logger.Options<unknown>, source: string): Line => {
   const { annotations, cause, date, logLevel, message, spans } = options
   const parts = Arr.ensure(message)
   const error = Cause.isEmpty(cause) ? parts.find(isError) : cause
@@ -155,27 +151,14 @@ const safely = (look: () => string): string => {
 }
 
 /**
- * A logger that hands each line of the level to a function.
- *
- * @category loggers
- */
-export const makeLogger = (write: (line: Line) => void, options?: Options): Logger.Logger<unknown, void> => {
-  const minimum = LogLevel.fromLiteral(options?.level ?? "Info")
-  return Logger.make((given) => {
-    if (given.logLevel._tag === "None" || LogLevel.lessThan(given.logLevel, minimum)) return
-    write(toLine(given, options?.source ?? "app"))
-  })
-}
-
-/**
  * Lines on standard output.
  *
  * @category layers
  */
 export const layerConsole = (options?: Options): Layer.Layer<never> =>
   Layer.mergeAll(
-    layerLogger(
-      Effect.map(Effect.console, (console) => makeLogger((line) => console.unsafe.log(encode(line)), options)),
+    layer(
+      Effect.map(Effect.console, (console) => (line) => console.unsafe.log(encode(line))),
       options
     ),
     Logger.remove(Logger.defaultLogger),
@@ -184,14 +167,15 @@ export const layerConsole = (options?: Options): Layer.Layer<never> =>
   )
 
 /**
- * Lines in a file, with the rotation of the audit log's. They are written in the background, in order; closing writes what is
+ * Lines in a file, with the rotation of the audit log's, beside the console. Where its level is below the minimum in force,
+ * Effect's own console logger shows the lines below it as well: the minimum holds for all loggers. Lines are written in the background, in order; closing writes what is
  * left. Where the file cannot be written, lines wait for it up to a limit, and what is lost beyond is said on standard error
  * and in the file itself.
  *
  * @category layers
  */
 export const layerFile = (options: FileOptions): Layer.Layer<never, AppLogError, FileSystem.FileSystem> =>
-  layerLogger(
+  layer(
     Effect.gen(function* () {
       const source = options.source ?? "app"
       const file = yield* openFile(options)
@@ -223,10 +207,10 @@ export const layerFile = (options: FileOptions): Layer.Layer<never, AppLogError,
         closeWithin: "5 seconds",
         onLoss: (count) => Console.error(`${count} lines of the application log are lost`)
       })
-      return makeLogger((line) => {
+      return (line) => {
         const text = encode(line)
         writer.unsafeOffer(text, text.length)
-      }, options)
+      }
     }),
     options
   )
@@ -239,23 +223,32 @@ const openFile = ({ path, maxBytes, backups }: FileOptions) =>
     (error) => new AppLogError({ path, description: error.description, cause: error.cause })
   )
 
+/** @internal */
+export const makeLogger = (write: (line: Line) => void, options?: Options): Logger.Logger<unknown, void> => {
+  const minimum = LogLevel.fromLiteral(options?.level ?? "Info")
+  return Logger.make((given) => {
+    if (given.logLevel._tag === "None" || LogLevel.lessThan(given.logLevel, minimum)) return
+    write(toLine(given, options?.source ?? "app"))
+  })
+}
+
 /**
- * Any logger as a destination, from a level on.
+ * Any function as a destination.
  *
  * @category layers
  */
-export const layerLogger = <E, R>(
-  logger: Effect.Effect<Logger.Logger<unknown, void>, E, R | Scope.Scope>,
+export const layer = <E, R>(
+  write: Effect.Effect<(line: Line) => void, E, R | Scope.Scope>,
   options?: Options
 ): Layer.Layer<never, E, Exclude<R, Scope.Scope>> => {
-  const level = LogLevel.fromLiteral(options?.level ?? "Info")
+  const minimum = LogLevel.fromLiteral(options?.level ?? "Info")
   return Layer.mergeAll(
-    Logger.addScoped(logger),
-    // Effect decides first what reaches any logger, then each destination leaves out what is below its own level. To `All`,
-    // because of two destinations that are built at the same time only one would have its way.
+    Logger.addScoped(Effect.map(write, (write) => makeLogger(write, options))),
+    // Effect decides first what reaches any logger, then each destination leaves out what is below its own level. To the
+    // lowest of all, because of two destinations that are built at the same time only one would have its way.
     Layer.scopedDiscard(
       Effect.locallyScopedWith(FiberRef.currentMinimumLogLevel, (current) =>
-        LogLevel.lessThan(level, current) ? LogLevel.All : current
+        LogLevel.lessThan(minimum, current) ? LogLevel.Trace : current
       )
     )
   )

@@ -18,7 +18,7 @@
 import { Either, Schema } from "effect"
 import type { Check, FieldsOf } from "./ApiError.js"
 import { makeEncoder, type Encoder, type Fields } from "./internal/fields.js"
-import type { Level } from "./internal/level.js"
+import { levels, type Level } from "./internal/level.js"
 import type { IsLiteral } from "./internal/literal.js"
 import * as MessageTemplate from "./MessageTemplate.js"
 
@@ -43,11 +43,22 @@ export interface AuditEvent<Type extends string, Text extends string, F extends 
 }
 
 /**
- * Any declared event.
+ * @category type ids
+ */
+export const TypeId: unique symbol = Symbol.for("effect-registrar/AuditEvent")
+
+/**
+ * @category type ids
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * Any declared event. Only `make` declares one.
  *
  * @category models
  */
 export interface Any {
+  readonly [TypeId]: TypeId
   readonly type: string
   readonly level: Level
   /** The message template as it was written. */
@@ -122,6 +133,7 @@ export const make = <
   const fields = (Object.keys(asked).length > 0 ? asked : jsonFields(template)) as Given<Text, F>
   let encoder: Encoder | undefined
   return {
+    [TypeId]: TypeId,
     type,
     level: given.level,
     text: given.message,
@@ -139,15 +151,15 @@ const jsonFields = (template: Any["template"]): Fields =>
       )
     : {}
 
-const levels: ReadonlyArray<string> = ["Trace", "Debug", "Info", "Warning", "Error", "Fatal"]
-
 /**
  * What is wrong with a declaration, as far as it can be seen without the other ones.
  *
  * @internal
  */
 export const problemsOf = (event: Any): ReadonlyArray<string> => [
-  ...(levels.includes(event.level) ? [] : [`the level '${String(event.level)}' is none of ${levels.join(", ")}`]),
+  ...((levels as ReadonlyArray<string>).includes(event.level)
+    ? []
+    : [`the level '${String(event.level)}' is none of ${levels.join(", ")}`]),
   ...(Either.isLeft(event.template)
     ? [event.template.left.message]
     : event.template.right.parameters

@@ -83,9 +83,6 @@ export interface Service {
 
   /** Resumes once everything taken in before is as safe as the sink can make it, and fails where it cannot be written. */
   readonly flush: Effect.Effect<void, AuditUnavailable>
-
-  /** The same, for everything up to a position. @internal */
-  readonly whenSafe: (position: number) => Effect.Effect<void, AuditUnavailable>
 }
 
 /**
@@ -131,11 +128,14 @@ export interface Options {
 }
 
 /**
- * The position of the newest event added within a request, so that its response can wait for it.
+ * What a request added last, so that its response can wait for it: `settle` resumes once that is as safe as it can be made.
  *
  * @internal
  */
-export class Added extends Context.Tag("effect-registrar/AuditLog/Added")<Added, { position: number }>() {}
+export class Added extends Context.Tag("effect-registrar/AuditLog/Added")<
+  Added,
+  { settle: Effect.Effect<void, AuditUnavailable> }
+>() {}
 
 /**
  * @category constructors
@@ -190,7 +190,7 @@ export const make = (options?: Options): Effect.Effect<Service, never, AuditSink
       const { record: accepted, misfits } = record(event, context, clock.unsafeCurrentTimeMillis(), params)
       const position = writer.unsafeOffer(accepted, accepted.line.length)
       const added = Context.getOption(fiber.currentContext, Added)
-      if (Option.isSome(added) && position > 0) added.value.position = position
+      if (Option.isSome(added) && position > 0) added.value.settle = whenSafe(position)
       if (position === 0) return { position, report: reportDropped(event) }
       return { position, report: misfits.length === 0 ? undefined : reportMisfits(event, misfits) }
     }
@@ -235,8 +235,7 @@ export const make = (options?: Options): Effect.Effect<Service, never, AuditSink
       add: add as Service["add"],
       require: require as Service["require"],
       addByType,
-      flush: Effect.suspend(() => whenSafe(writer.unsafeLast())),
-      whenSafe
+      flush: Effect.suspend(() => whenSafe(writer.unsafeLast()))
     }
   })
 

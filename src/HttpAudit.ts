@@ -10,7 +10,7 @@
 import { HttpLayerRouter, HttpServerRequest } from "@effect/platform"
 import { Context, Effect, Layer, Option } from "effect"
 import { AuditContext } from "./AuditContext.js"
-import { Added, AuditLog } from "./AuditLog.js"
+import { Added } from "./AuditLog.js"
 import { clientAddress } from "./internal/clientAddress.js"
 import { requestPath } from "./internal/requestPath.js"
 
@@ -43,30 +43,29 @@ export const layer = (
 ): Layer.Layer<
   HttpLayerRouter.Request<"Requires", AuditContext> | HttpLayerRouter.Request<"GlobalRequires", AuditContext>,
   never,
-  HttpLayerRouter.HttpRouter | AuditLog
+  HttpLayerRouter.HttpRouter
 > =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const router = yield* HttpLayerRouter.HttpRouter
-      const audit = yield* AuditLog
       const trustedProxies = options?.trustedProxies ?? 0
-      const settle = options?.waitFor === "accepted" ? () => Effect.void : audit.whenSafe
+      const waits = options?.waitFor !== "accepted"
 
       yield* router.addGlobalMiddleware((app) =>
         Effect.contextWithEffect((context: Context.Context<HttpServerRequest.HttpServerRequest>) => {
           const request = Context.get(context, HttpServerRequest.HttpServerRequest)
-          const added = { position: 0 }
+          const added: typeof Added.Service = { settle: Effect.void }
           const own = Context.make(AuditContext, contextOf(request, trustedProxies)).pipe(Context.add(Added, added))
           return Effect.onExit(
             Effect.mapInputContext(app, (given: Context.Context<never>) => Context.merge(given, own)),
             // Also after a failure, a defect or a disconnect. That it failed has been logged where it failed.
-            () => (added.position === 0 ? Effect.void : Effect.ignore(settle(added.position)))
+            () => (waits ? Effect.ignore(added.settle) : Effect.void)
           )
         })
       )
     })
     // What the layer provides reaches the routes through the middleware.
-  ) as Layer.Layer<never, never, HttpLayerRouter.HttpRouter | AuditLog> as never
+  ) as Layer.Layer<never, never, HttpLayerRouter.HttpRouter> as never
 
 const contextOf = (
   request: HttpServerRequest.HttpServerRequest,

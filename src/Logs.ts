@@ -19,7 +19,7 @@ import * as AppLog from "./AppLog.js"
 import type { Level } from "./AuditEvent.js"
 import * as AuditSink from "./AuditSink.js"
 import * as FileSink from "./AuditSink/File.js"
-import { count } from "./internal/config.js"
+import { levels, toWire, wireLevels } from "./internal/level.js"
 
 /**
  * Where one log goes: to a file, to the console, to both, or nowhere.
@@ -72,7 +72,19 @@ export const layer = (
 
 const nowhere = Layer.effectDiscard(Effect.logWarning("The audit log has no destination: its records are thrown away"))
 
-const level = (key: string) => Config.literal("Trace", "Debug", "Info", "Warning", "Error", "Fatal")(key)
+/** As in code, `Warning`, or as on the wire, `WARNING`. */
+const level = (key: string): Config.Config<Level> =>
+  Config.literal(
+    ...levels,
+    ...wireLevels
+  )(key).pipe(Config.map((given) => levels.find((level) => level === given || toWire(level) === given) ?? "Debug"))
+
+const count = (key: string) =>
+  Config.integer().pipe(
+    Config.validate({ message: "Expected a number that is not negative", validation: (number) => number >= 0 }),
+    // Around it, or what is not valid would have no name.
+    Config.nested(key)
+  )
 
 const orUndefined = <A>(config: Config.Config<A>) => Config.map(Config.option(config), Option.getOrUndefined)
 

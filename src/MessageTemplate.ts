@@ -62,7 +62,7 @@ export class MalformedTemplate extends Data.TaggedError("MalformedTemplate")<{
  * @category constructors
  */
 export const parse = (text: string): Either.Either<MessageTemplate, MalformedTemplate> => {
-  const malformed = (problem: string) => Either.left(new MalformedTemplate({ text: String(text), problem }))
+  const malformed = (problem: string) => Either.left(new MalformedTemplate({ text: toText(text), problem }))
   if (typeof text !== "string") return malformed("it is not text")
 
   const parts: Array<string | Parameter> = []

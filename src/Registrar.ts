@@ -30,7 +30,6 @@ import type { AuditSink } from "./AuditSink.js"
 import * as ErrorRegistry from "./ErrorRegistry.js"
 import * as HttpAudit from "./HttpAudit.js"
 import * as HttpErrors from "./HttpErrors.js"
-import { count } from "./internal/config.js"
 import * as Drain from "./internal/drain.js"
 import { Refusals, settle } from "./Registration.js"
 import type { InvalidDefinition, Registered, RegistrationConflict } from "./Registration.js"
@@ -159,7 +158,14 @@ interface MiddlewareConfig {
  */
 export const config: Config.Config<Options> = Config.all({
   source: Config.withDefault(Config.nonEmptyString("LOG_SOURCE"), "app"),
-  trustedProxies: Config.withDefault(count("TRUSTED_PROXIES"), 0)
+  trustedProxies: Config.withDefault(
+    Config.integer().pipe(
+      Config.validate({ message: "Expected a number that is not negative", validation: (number) => number >= 0 }),
+      // Around it, or what is not valid would have no name.
+      Config.nested("TRUSTED_PROXIES")
+    ),
+    0
+  )
 })
 
 /**

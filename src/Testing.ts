@@ -59,12 +59,9 @@ export const layer = (options?: AppLog.Options): Layer.Layer<Recorded | AuditSin
         }),
         AuditSink.memory(records),
         Logger.remove(Logger.defaultLogger),
-        AppLog.layerLogger(
-          Effect.succeed(AppLog.makeLogger((line) => lines.push(line), { level: "Debug", ...options })),
-          {
-            level: "Debug",
-            ...options
-          }
+        AppLog.layer(
+          Effect.succeed((line) => lines.push(line)),
+          { level: "Debug", ...options }
         )
       )
     })

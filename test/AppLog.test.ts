@@ -24,8 +24,8 @@ import * as Faulty from "./internal/faultyFileSystem.js"
 const linesOf = (program: Effect.Effect<unknown>, options?: AppLog.Options) =>
   Effect.gen(function* () {
     const lines: Array<AppLog.Line> = []
-    const destination = AppLog.layerLogger(
-      Effect.succeed(AppLog.makeLogger((line) => lines.push(line), options)),
+    const destination = AppLog.layer(
+      Effect.succeed((line) => lines.push(line)),
       options
     )
     yield* program.pipe(Effect.provide(destination), Effect.provide(Logger.remove(Logger.defaultLogger)))
@@ -262,7 +262,10 @@ describe("levels", () => {
       const destination = (level: AppLog.Options["level"] & string) => {
         const lines: Array<AppLog.Line> = []
         written.set(level, lines)
-        return AppLog.layerLogger(Effect.succeed(AppLog.makeLogger((line) => lines.push(line), { level })), { level })
+        return AppLog.layer(
+          Effect.succeed((line) => lines.push(line)),
+          { level }
+        )
       }
       yield* all.pipe(
         Effect.provide(

@@ -64,8 +64,8 @@ const run = <A, E>(
   Effect.gen(function* () {
     const sink = makeSink()
     const lines: Array<AppLog.Line> = []
-    const logger = AppLog.layerLogger(
-      Effect.succeed(AppLog.makeLogger((line) => lines.push(line), { level: "Debug" })),
+    const logger = AppLog.layer(
+      Effect.succeed((line) => lines.push(line)),
       { level: "Debug" }
     )
     const value = yield* Effect.flatMap(AuditLog.AuditLog, (audit) => body({ audit, sink, lines })).pipe(
@@ -752,7 +752,7 @@ describe("closing", () => {
     Effect.gen(function* () {
       const sink = makeSink()
       const lines: Array<AppLog.Line> = []
-      const logger = AppLog.layerLogger(Effect.succeed(AppLog.makeLogger((line) => lines.push(line))), undefined)
+      const logger = AppLog.layer(Effect.succeed((line) => lines.push(line)))
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(
         Test.layer.pipe(Layer.provideMerge(Registrar.layer(options)), Layer.provide(sink.layer), Layer.provide(logger)),
@@ -804,7 +804,7 @@ describe("closing", () => {
 describe("levels", () => {
   it.effect("have their names on the wire", () =>
     Effect.gen(function* () {
-      const levels = ["Trace", "Debug", "Info", "Warning", "Error", "Fatal"] as const
+      const levels = ["Debug", "Info", "Warning", "Error", "Fatal"] as const
       const events = levels.map((level) =>
         AuditEvent.make(`level-${level}` as string, { level, message: "x" as string })
       )
@@ -817,7 +817,7 @@ describe("levels", () => {
       )
       assert.deepStrictEqual(
         records.map(({ level }) => level),
-        ["DEBUG", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+        ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
       )
       assert.strictEqual(LogLevel.Fatal.label, "FATAL")
     })

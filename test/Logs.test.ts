@@ -29,7 +29,7 @@ describe("config", () => {
           { audit: { file: { path: "a", level: "Warning", maxBytes: 1000, backups: 0 }, console: undefined } }
         ],
         [{ AUDIT_CONSOLE_LEVEL: "Error" }, { audit: { console: { level: "Error" } } }],
-        [{ APPLICATION_CONSOLE_LEVEL: "Trace" }, { application: { console: { level: "Trace" } } }],
+        [{ APPLICATION_CONSOLE_LEVEL: "WARNING" }, { application: { console: { level: "Warning" } } }],
         [
           { APPLICATION_FILE_PATH: "b", APPLICATION_FILE_BACKUPS: "3", APPLICATION_CONSOLE_LEVEL: "Fatal" },
           { application: { file: { path: "b", ...file, backups: 3 }, console: { level: "Fatal" } } }

@@ -2,7 +2,7 @@
  * Typed fields of errors and events to their JSON form. Every field is encoded by its own Schema, one that fails does not
  * take the others with it, and what is `Redacted` stays so: encoding a `Schema.Redacted` would give the secret away.
  */
-import { Either, ParseResult, Schema, SchemaAST as AST } from "effect"
+import { Either, ParseResult, Redacted, Schema, SchemaAST as AST } from "effect"
 import { makeAllowance, setMember, toJson, type Json } from "./json.js"
 
 /** Schemas by field name. */
@@ -89,12 +89,12 @@ const readMember = (values: Readonly<Record<string, unknown>>, field: string): u
   }
 }
 
-/** Replaces what would take a value out of its `Redacted` by the `Redacted` itself, which has the JSON form `<redacted>`. */
-const withoutSecrets = (ast: AST.AST): AST.AST => {
+/** Replaces what would take a value out of its `Redacted`: it has the encoded form `<redacted>`. */
+export const withoutSecrets = (ast: AST.AST): AST.AST => {
   switch (ast._tag) {
     case "Transformation":
       return isRedacted(ast.to)
-        ? ast.to
+        ? masked
         : new AST.Transformation(withoutSecrets(ast.from), withoutSecrets(ast.to), ast.transformation, ast.annotations)
     case "TypeLiteral":
       return new AST.TypeLiteral(
@@ -130,6 +130,12 @@ const withoutSecrets = (ast: AST.AST): AST.AST => {
       return ast
   }
 }
+
+const masked = Schema.transform(Schema.String, Schema.declare(Redacted.isRedacted), {
+  strict: true,
+  decode: (text): Redacted.Redacted<unknown> => Redacted.make(text),
+  encode: () => "<redacted>"
+}).ast
 
 const suspended = new WeakMap<AST.Suspend, AST.Suspend>()
 

@@ -4,12 +4,14 @@
  */
 import type { LogLevel } from "effect"
 
-/** The levels an event or a log line can have, lowest first. */
-export type Level = "Trace" | "Debug" | "Info" | "Warning" | "Error" | "Fatal"
+/** The levels an event or a log can have, lowest first. Effect's `Trace` has no name of its own on the wire. */
+export const levels = ["Debug", "Info", "Warning", "Error", "Fatal"] as const
 
-export type WireLevel = "DEBUG" | "INFO" | "WARNING" | "ERROR" | "CRITICAL"
+export type Level = (typeof levels)[number]
 
 export const wireLevels = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] as const
+
+export type WireLevel = (typeof wireLevels)[number]
 
 const wireByLevel: Record<LogLevel.Literal, WireLevel> = {
   All: "DEBUG",

@@ -18,7 +18,7 @@ export const level = (given: string | number): AuditEvent.Level | undefined => {
   if (given >= 40) return "Error"
   if (given >= 30) return "Warning"
   if (given >= 20) return "Info"
-  return given >= 10 ? "Debug" : "Trace"
+  return "Debug"
 }
 
 /** What is no level stays what it is, for the library to refuse. */

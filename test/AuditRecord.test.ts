@@ -1,0 +1,70 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Either } from "effect"
+import fc from "fast-check"
+import * as AuditRecord from "../src/AuditRecord.js"
+
+const contents: AuditRecord.Contents = {
+  level: "INFO",
+  date: "2024-01-31T12:00:00.007Z",
+  message: "hello",
+  event: { type: "test", details: { ip: "192.0.2.1" } },
+  source: "tests"
+}
+
+const withoutNegativeZero = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+
+describe("make", () => {
+  it("is one line, whose members have their order", () => {
+    assert.strictEqual(
+      AuditRecord.make({ source: "tests", event: contents.event, message: "hello", date: contents.date, level: "INFO" })
+        .line,
+      `{"level":"INFO","date":"2024-01-31T12:00:00.007Z","message":"hello",` +
+        `"event":{"type":"test","details":{"ip":"192.0.2.1"}},"source":"tests"}`
+    )
+  })
+})
+
+describe("fromLine", () => {
+  it("gives back every record that was made", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: "binary" }),
+        fc.dictionary(fc.oneof(fc.string(), fc.constantFrom("__proto__", "constructor", "toJSON")), fc.jsonValue()),
+        (text, given) => {
+          const details = withoutNegativeZero(given) as AuditRecord.Contents["event"]["details"]
+          const record = AuditRecord.make({ ...contents, message: text, source: text, event: { type: text, details } })
+          assert.notMatch(record.line, /[\n\r\u2028\u2029\u0085]/)
+          assert.deepStrictEqual(Either.getOrThrow(AuditRecord.fromLine(record.line)), record)
+        }
+      )
+    )
+  })
+
+  it("keeps the line as it was given, byte for byte", () => {
+    const line = ` ${AuditRecord.make(contents).line.replace(":", " : ")} `
+    assert.strictEqual(Either.getOrThrow(AuditRecord.fromLine(line)).line, line)
+  })
+
+  const { line } = AuditRecord.make(contents)
+  const wrong: ReadonlyArray<readonly [name: string, line: string]> = [
+    ["nothing", ""],
+    ["half a line", line.slice(0, 40)],
+    ["two lines", `${line}\n${line}`],
+    ["a list", "[]"],
+    ["null", "null"],
+    ["another level", line.replace("INFO", "Info")],
+    ["a date that is none", line.replace("2024-01-31T12:00:00.007Z", "yesterday")],
+    ["a date without milliseconds", line.replace(".007Z", "Z")],
+    ["details that are a list", line.replace('{"ip":"192.0.2.1"}', "[]")],
+    ["details that are null", line.replace('{"ip":"192.0.2.1"}', "null")],
+    ["no source", line.replace(',"source":"tests"', "")],
+    ["very deep nesting that is nothing else", "[".repeat(100_000)]
+  ]
+  for (const [name, text] of wrong) {
+    it(`refuses ${name} with a sentence`, () => {
+      const error = Either.getOrThrow(Either.flip(AuditRecord.fromLine(text)))
+      assert.instanceOf(error, AuditRecord.InvalidRecord)
+      assert.match(error.message, /^The line is not an audit record: ./)
+    })
+  }
+})

@@ -1,0 +1,80 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Option, Redacted, Schema } from "effect"
+import { makeEncoder } from "../../src/internal/fields.js"
+
+const fields = {
+  at: Schema.Date,
+  count: Schema.Int,
+  note: Schema.optional(Schema.String),
+  maybe: Schema.optionalWith(Schema.Number, { as: "Option" }),
+  renamed: Schema.propertySignature(Schema.String).pipe(Schema.fromKey("was"))
+}
+const good = { at: new Date(0), count: 1, note: "x", maybe: Option.some(2), renamed: "y" }
+
+describe("makeEncoder", () => {
+  it("encodes each field by its Schema, and keeps what has none", () => {
+    const { details, problems } = makeEncoder(fields)({ more: [1n], ...good }, "omit")
+    assert.deepStrictEqual(Object.entries(details), [
+      ["at", "1970-01-01T00:00:00.000Z"],
+      ["count", 1],
+      ["note", "x"],
+      ["maybe", 2],
+      ["was", "y"],
+      ["more", ["1"]]
+    ])
+    assert.deepStrictEqual(problems, [])
+    assert.deepStrictEqual(makeEncoder(fields)({ ...good, note: undefined, maybe: Option.none() }, "omit").problems, [])
+  })
+
+  it("keeps or leaves out what does not fit, alone, and says where without the value", () => {
+    const given = { ...good, count: 1.5, at: "hunter2" }
+    const kept = makeEncoder(fields)(given, "keep")
+    assert.deepInclude(kept.details, { at: "hunter2", count: 1.5, note: "x" })
+    const omitted = makeEncoder(fields)(given, "omit")
+    assert.doesNotHaveAnyKeys(omitted.details, ["at", "count"])
+    assert.deepStrictEqual(
+      omitted.problems.map(({ field }) => field),
+      ["at", "count"]
+    )
+    assert.notInclude(JSON.stringify(omitted.problems), "hunter2")
+    assert.deepStrictEqual(makeEncoder({ a: Schema.String })({}, "keep"), {
+      details: {},
+      problems: [{ field: "a", problem: "a: Missing" }]
+    })
+  })
+
+  it("survives Schemas that throw", () => {
+    const Throwing = Schema.transform(Schema.String, Schema.Number, {
+      strict: true,
+      decode: Number,
+      encode: () => {
+        throw new Error("hunter2")
+      }
+    })
+    const { details, problems } = makeEncoder({ a: Throwing, b: Schema.String })({ a: 1, b: "x" }, "keep")
+    assert.deepStrictEqual(details, { a: 1, b: "x" })
+    assert.deepStrictEqual(problems, [{ field: "a", problem: "it could not be encoded" }])
+  })
+
+  it("encodes recursive data in time that grows with the data", () => {
+    interface List {
+      readonly token: Redacted.Redacted
+      readonly next: List | null
+    }
+    interface Encoded {
+      readonly token: string
+      readonly next: Encoded | null
+    }
+    let calls = 0
+    const List: Schema.Schema<List, Encoded> = Schema.suspend(() => {
+      calls++
+      return Schema.Struct({ token: Schema.Redacted(Schema.String), next: Schema.NullOr(List) })
+    })
+    let list: List | null = null
+    for (let n = 0; n < 50; n++) list = { token: Redacted.make("hunter2"), next: list }
+    const { details, problems } = makeEncoder({ list: List })({ list }, "keep")
+    assert.deepStrictEqual(problems, [])
+    assert.notInclude(JSON.stringify(details), "hunter2")
+    assert.isAtMost(calls, 10)
+  })
+})
