@@ -26,8 +26,8 @@ export interface Options {
   readonly trustedProxies?: number | undefined
   /**
    * What a response waits for: that its events are as safe as the sink can make them, or only that they are accepted.
-   * Default: `"safe"`. A response never waits longer than the audit log's `waitAtMost`, nor for a sink that fails: the
-   * events stay in the queue, and a handler that must not go on without them uses `require`.
+   * Default: `"safe"`. While the sink fails a response goes without waiting, and it never waits longer than the audit log's
+   * `waitAtMost`. The events stay in the queue; a handler that must not go on without them uses `require`.
    */
   readonly waitFor?: "accepted" | "safe" | undefined
 }

@@ -19,7 +19,7 @@ import * as AppLog from "./AppLog.js"
 import type { Level } from "./AuditEvent.js"
 import * as AuditSink from "./AuditSink.js"
 import * as FileSink from "./AuditSink/File.js"
-import { levels, toWire, wireLevels } from "./internal/level.js"
+import { levels } from "./internal/level.js"
 
 /**
  * Where one log goes: to a file, to the console, to both, or nowhere.
@@ -70,14 +70,34 @@ export const layer = (
   return Layer.mergeAll(AuditSink.combine(...sinks), sinks.length === 0 ? nowhere : Layer.empty, ...loggers)
 }
 
-const nowhere = Layer.effectDiscard(Effect.logWarning("The audit log has no destination: its records are thrown away"))
+const nowhere = Layer.effectDiscard(
+  Effect.logWarning(
+    "The audit log has no destination (AUDIT_FILE_PATH, AUDIT_CONSOLE_LEVEL): its records are thrown away"
+  )
+)
 
-/** As in code, `Warning`, or as on the wire, `WARNING`. */
+const levelByName: Readonly<Record<string, Level>> = {
+  DEBUG: "Debug",
+  INFO: "Info",
+  WARN: "Warning",
+  WARNING: "Warning",
+  ERROR: "Error",
+  FATAL: "Fatal",
+  CRITICAL: "Fatal"
+}
+
+/** As in code, on the wire, or on Effect's console: `Warning`, `WARNING`, `WARN`. */
 const level = (key: string): Config.Config<Level> =>
-  Config.literal(
-    ...levels,
-    ...wireLevels
-  )(key).pipe(Config.map((given) => levels.find((level) => level === given || toWire(level) === given) ?? "Debug"))
+  Config.mapOrFail(Config.string(key), (given) =>
+    Either.fromNullable(levelByName[given.toUpperCase()], () =>
+      ConfigError.InvalidData([], `Expected one of ${levels.join(", ")} but received ${JSON.stringify(given)}`)
+    )
+  )
+
+const text = (key: string) =>
+  Config.string(key).pipe(
+    Config.validate({ message: "Expected a text that is not empty", validation: (t) => t !== "" })
+  )
 
 const count = (key: string) =>
   Config.integer().pipe(
@@ -90,7 +110,7 @@ const orUndefined = <A>(config: Config.Config<A>) => Config.map(Config.option(co
 
 const destinations = (log: string): Config.Config<Destinations> =>
   Config.all({
-    path: orUndefined(Config.nonEmptyString(`${log}_FILE_PATH`)),
+    path: orUndefined(text(`${log}_FILE_PATH`)),
     level: orUndefined(level(`${log}_FILE_LEVEL`)),
     maxBytes: orUndefined(count(`${log}_FILE_MAX_BYTES`)),
     backups: orUndefined(count(`${log}_FILE_BACKUPS`)),
@@ -115,10 +135,17 @@ const destinations = (log: string): Config.Config<Destinations> =>
  * @category config
  */
 export const config: Config.Config<Options> = Config.all({
-  source: orUndefined(Config.nonEmptyString("LOG_SOURCE")),
+  source: orUndefined(text("LOG_SOURCE")),
   audit: destinations("AUDIT"),
   application: destinations("APPLICATION")
-})
+}).pipe(
+  Config.mapOrFail((options) => {
+    const { audit, application } = options
+    return audit.file !== undefined && audit.file.path === application.file?.path
+      ? Either.left(ConfigError.InvalidData(["APPLICATION_FILE_PATH"], "Expected another file than AUDIT_FILE_PATH"))
+      : Either.right(options)
+  })
+)
 
 /**
  * The same from `Config`. A value that is wrong is a `ConfigError` that names its key, before any file is opened.

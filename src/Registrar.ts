@@ -32,7 +32,7 @@ import * as HttpAudit from "./HttpAudit.js"
 import * as HttpErrors from "./HttpErrors.js"
 import * as Drain from "./internal/drain.js"
 import { Refusals, settle } from "./Registration.js"
-import type { InvalidDefinition, Registered, RegistrationConflict } from "./Registration.js"
+import type { InvalidDefinition, Refusal, Registered, RegistrationConflict } from "./Registration.js"
 
 /**
  * @category models
@@ -89,7 +89,7 @@ export const serve = <A, E, R>(
   const perServer = Layer.mergeAll(
     Layer.provide(Layer.effect(HttpLayerRouter.HttpRouter, HttpLayerRouter.make), routerConfig),
     Layer.effect(Drain.Drain, makeDrain),
-    Layer.sync(Refusals, () => [])
+    Layer.sync(Refusals, () => [...wrongOptions(options)])
   )
 
   return listen(options).pipe(
@@ -157,7 +157,10 @@ interface MiddlewareConfig {
  * @category config
  */
 export const config: Config.Config<Options> = Config.all({
-  source: Config.withDefault(Config.nonEmptyString("LOG_SOURCE"), "app"),
+  source: Config.string("LOG_SOURCE").pipe(
+    Config.validate({ message: "Expected a text that is not empty", validation: (source) => source !== "" }),
+    Config.withDefault("app")
+  ),
   trustedProxies: Config.withDefault(
     Config.integer().pipe(
       Config.validate({ message: "Expected a number that is not negative", validation: (number) => number >= 0 }),
@@ -181,6 +184,22 @@ export const serveConfig = <A, E, R>(
   HttpLayerRouter.Request.Without<E> | RegistrationConflict | InvalidDefinition | ConfigError.ConfigError,
   HttpServer.HttpServer | AuditSink | Requirements<R>
 > => Layer.unwrapEffect(Effect.map(options, (given) => serve(app, given)))
+
+/** Options that come from a calculation or from outside may be numbers that the types cannot refuse. */
+const wrongOptions = (options: Options = {}): ReadonlyArray<Refusal> => {
+  const { trustedProxies, maxBodySize, capacity } = options
+  const given = {
+    trustedProxies,
+    maxBodySize,
+    "capacity.records": capacity?.records,
+    "capacity.characters": capacity?.characters
+  }
+  return Object.entries(given).flatMap(([name, value]) => {
+    const isRight = value === undefined || (Number.isInteger(value) && value >= (name === "trustedProxies" ? 0 : 1))
+    const problem = `the option must be a whole number, and not ${String(value)}`
+    return isRight ? [] : [{ _tag: "Invalid" as const, owner: "Registrar.serve", name, problem }]
+  })
+}
 
 /** Opens for requests, once everything is registered and nothing was refused. */
 const listen = (options?: Options) =>
@@ -221,9 +240,9 @@ const countRequests = Effect.gen(function* () {
 export type Requirements<R> = WithoutProofs<
   Exclude<
     | HttpLayerRouter.Request.Without<R>
-    | HttpLayerRouter.Request.Only<"Requires", R>
-    | HttpLayerRouter.Request.Only<"GlobalRequires", R>,
-    HttpLayerRouter.HttpRouter | HttpLayerRouter.Provided | Services | AuditContext
+    // A request has its context. What runs beside the requests, a job for example, has to be given one.
+    | Exclude<HttpLayerRouter.Request.Only<"Requires" | "GlobalRequires", R>, AuditContext>,
+    HttpLayerRouter.HttpRouter | HttpLayerRouter.Provided | Services
   >
 >
 

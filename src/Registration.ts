@@ -79,7 +79,7 @@ export class RegistrationConflict extends Data.TaggedError("RegistrationConflict
   override get message() {
     const lines = this.conflicts.map(
       ({ kind, name, owners: [first, second] }) =>
-        `- the ${kind} '${name}' is registered by '${first}' and by '${second}'`
+        `- the ${kind} '${name}' is registered by ${first === second ? `two that are called '${first}'` : `'${first}' and by '${second}'`}`
     )
     return `Registrations exclude each other:\n${lines.join("\n")}`
   }

@@ -335,7 +335,7 @@ describe("layerFile", () => {
         )
       }
       const files = yield* Effect.forEach([path, `${path}.1`, `${path}.2`], read)
-      const kept = files.toReversed?.() ?? [...files].reverse()
+      const kept = files.toReversed()
       const numbers = kept.flat().map(({ message }) => Number(message.slice("line ".length)))
       assert.deepStrictEqual(
         numbers,

@@ -75,7 +75,7 @@ describe("register", () => {
         ),
         [
           "invalid a-open of a: The template '{' is malformed: a '{' is never closed; write '{{' for a literal brace",
-          "invalid a-level of a: the level 'Loud' is none of Trace, Debug, Info, Warning, Error, Fatal",
+          "invalid a-level of a: the level 'Loud' is none of Debug, Info, Warning, Error, Fatal",
           "invalid a-field of a: the field 'ip' comes from AuditContext and cannot be declared",
           "invalid a-missing of a: the message names '{x}', which is not one of the fields",
           "invalid a-proto of a: a field cannot have the name '__proto__'"

@@ -129,7 +129,7 @@ describe("serve", () => {
         })
       )
       assert.deepStrictEqual(
-        messages.toSorted?.() ?? [...messages].sort(),
+        messages.toSorted(),
         ["The requested resource could not be found", "not here"].sort()
       )
     })

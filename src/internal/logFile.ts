@@ -39,6 +39,7 @@ export const open = (options: Options): Effect.Effect<LogFile, LogFileError, Fil
 
 const make = (options: Options) =>
   Effect.gen(function* () {
+    yield* check(options)
     const { backups = 5 } = options
     const maxBytes = backups === 0 ? Infinity : (options.maxBytes ?? Infinity)
     const fs = yield* FileSystem.FileSystem
@@ -142,6 +143,15 @@ const make = (options: Options) =>
       close: lock(close)
     }
   })
+
+const check = ({ path, maxBytes = 1, backups = 0 }: Options): Effect.Effect<void, LogFileError> => {
+  const wrong = (description: string) => new LogFileError({ reason: "Unwritable", path, description, written: 0 })
+  if (path === "") return wrong("The path is empty: give the path of a file")
+  if (!Number.isInteger(maxBytes) || maxBytes < 1)
+    return wrong(`maxBytes must be a whole number above 0, not ${maxBytes}`)
+  if (!Number.isInteger(backups) || backups < 0) return wrong(`backups must be a whole number, not ${backups}`)
+  return Effect.void
+}
 
 /** Creates the file where it is missing, so that its real path can be told. */
 const create = (fs: FileSystem.FileSystem, path: string) =>
