@@ -75,13 +75,7 @@ export interface Options {
 /**
  * @category models
  */
-export interface FileOptions extends Options {
-  readonly path: string
-  /** A line that would take the file to this size goes into a new one. Default: never. */
-  readonly maxBytes?: number | undefined
-  /** How many old files are kept, `path.1` the newest. Default: 5. With 0 the file is never rotated. */
-  readonly backups?: number | undefined
-}
+export interface FileOptions extends Options, LogFile.Options {}
 
 /**
  * The file cannot be opened.

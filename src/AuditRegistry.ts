@@ -18,16 +18,12 @@ export interface Registration {
 }
 
 /**
- * A registered event as plain data.
+ * A registered event. The declaration itself is plain data: its type, level, template and field Schemas are read from it.
  *
  * @category models
  */
 export interface Definition {
-  readonly type: string
-  readonly level: AuditEvent.Level
-  readonly message: string
-  readonly fields: ReadonlyArray<string>
-  readonly description: string | undefined
+  readonly event: AuditEvent.Any
   readonly owner: string
 }
 
@@ -72,7 +68,7 @@ export const builtIns = [EventsDropped] as const
  * @category constructors
  */
 export const make: Effect.Effect<Service> = Effect.sync(() => {
-  const entryByType = new Map<string, { readonly owner: string; readonly event: AuditEvent.Any }>()
+  const entryByType = new Map<string, Definition>()
 
   const add = (owner: string, event: AuditEvent.Any): ReadonlyArray<Refusal> => {
     const known = entryByType.get(event.type)
@@ -90,16 +86,7 @@ export const make: Effect.Effect<Service> = Effect.sync(() => {
   return {
     register: ({ owner, auditEvents }) => Effect.sync(() => auditEvents.flatMap((event) => add(owner, event))),
     eventOf: (type) => entryByType.get(type)?.event,
-    definitions: Effect.sync(() =>
-      Array.from(entryByType.values(), ({ owner, event }) => ({
-        type: event.type,
-        level: event.level,
-        message: event.text,
-        fields: Object.keys(event.fields),
-        description: event.description,
-        owner
-      }))
-    )
+    definitions: Effect.sync(() => [...entryByType.values()])
   }
 })
 

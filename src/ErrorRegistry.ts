@@ -6,6 +6,7 @@
  */
 import { Context, Data, Effect, Layer, Option } from "effect"
 import * as ApiError from "./ApiError.js"
+import { builtIns } from "./BuiltInErrors.js"
 import { Refusals, report, settle } from "./Registration.js"
 import type { Conflict, ErrorProof, InvalidDefinition, Refusal, RegistrationConflict } from "./Registration.js"
 
@@ -24,16 +25,12 @@ export interface Registration {
 }
 
 /**
- * A registered error as plain data.
+ * A registered error. The declaration itself is plain data: its id, status, template and field Schemas are read from it.
  *
  * @category models
  */
 export interface Definition {
-  readonly id: string
-  readonly status: number
-  readonly message: string
-  readonly fields: ReadonlyArray<string>
-  readonly description: string | undefined
+  readonly error: ApiError.Any
   readonly owner: string
   /** Whether it answers for its status where no id is given. */
   readonly isDefault: boolean
@@ -64,89 +61,6 @@ export interface Service {
  * @category services
  */
 export class ErrorRegistry extends Context.Tag("effect-registrar/ErrorRegistry")<ErrorRegistry, Service>() {}
-
-/** 400: the request cannot be read. @category built-in errors */
-export class BadRequest extends ApiError.make<BadRequest>()("bad-request", {
-  status: 400,
-  message: "The request could not be understood"
-}) {}
-
-/** 401: nobody knows who asks. @category built-in errors */
-export class Unauthenticated extends ApiError.make<Unauthenticated>()("unauthenticated", {
-  status: 401,
-  message: "Authentication is required to access this resource"
-}) {}
-
-/** 403: who asks may not. @category built-in errors */
-export class Unauthorized extends ApiError.make<Unauthorized>()("unauthorized", {
-  status: 403,
-  message: "You are not allowed to access this resource"
-}) {}
-
-/** 404: nothing is there. @category built-in errors */
-export class NotFound extends ApiError.make<NotFound>()("not-found", {
-  status: 404,
-  message: "The requested resource could not be found"
-}) {}
-
-/** 405: the path exists, but not for this method. @category built-in errors */
-export class MethodNotAllowed extends ApiError.make<MethodNotAllowed>()("method-not-allowed", {
-  status: 405,
-  message: "The method is not allowed for this resource"
-}) {}
-
-/** 413: the body is too large. @category built-in errors */
-export class ContentTooLarge extends ApiError.make<ContentTooLarge>()("content-too-large", {
-  status: 413,
-  message: "The body of the request is too large"
-}) {}
-
-/** 415: the body is of a kind that is not understood. @category built-in errors */
-export class UnsupportedMediaType extends ApiError.make<UnsupportedMediaType>()("unsupported-media-type", {
-  status: 415,
-  message: "The media type of the request is not supported"
-}) {}
-
-/** 500: a mistake of the server. @category built-in errors */
-export class InternalServerError extends ApiError.make<InternalServerError>()("internal-server-error", {
-  status: 500,
-  message: "The server made an error while it processed the request"
-}) {}
-
-/** 503: not now. @category built-in errors */
-export class ServiceUnavailable extends ApiError.make<ServiceUnavailable>()("service-unavailable", {
-  status: 503,
-  message: "The service is not available at the moment"
-}) {}
-
-/** 503: the audit log could not make safe what had to be safe before anything else happened. @category built-in errors */
-export class AuditUnavailable extends ApiError.make<AuditUnavailable>()("audit-unavailable", {
-  status: 503,
-  message: "The request was not carried out, because it could not be recorded"
-}) {}
-
-/**
- * What every registry starts with.
- *
- * @category built-in errors
- */
-export const builtIns = [
-  BadRequest,
-  Unauthenticated,
-  Unauthorized,
-  NotFound,
-  MethodNotAllowed,
-  ContentTooLarge,
-  UnsupportedMediaType,
-  InternalServerError,
-  ServiceUnavailable,
-  AuditUnavailable
-] as const
-
-/**
- * @category built-in errors
- */
-export type BuiltIn = InstanceType<(typeof builtIns)[number]>
 
 /**
  * A failure that chooses its answer at run time. Made by `abort`.
@@ -281,11 +195,7 @@ export const make: Effect.Effect<Service> = Effect.sync(() => {
   }
 
   const define = ({ owner, error }: Entry): Definition => ({
-    id: error.id,
-    status: error.status,
-    message: error.text,
-    fields: Object.keys(error.fields),
-    description: error.description,
+    error,
     owner,
     isDefault: errorFor(error.status) === error,
     exceptions: [...answerByPrototype.values()]

@@ -28,17 +28,16 @@ import type { HttpApp } from "@effect/platform"
 import { Cause, Chunk, Context, Effect, HashSet, Layer, Option, ParseResult, Random, Stream } from "effect"
 import * as ApiError from "./ApiError.js"
 import {
-  Aborted,
   BadRequest,
   builtIns,
   ContentTooLarge,
-  ErrorRegistry,
   InternalServerError,
   MethodNotAllowed,
   NotFound,
   ServiceUnavailable,
   type BuiltIn
-} from "./ErrorRegistry.js"
+} from "./BuiltInErrors.js"
+import { Aborted, ErrorRegistry } from "./ErrorRegistry.js"
 import * as BoundedRequest from "./internal/boundedRequest.js"
 import { isSafe, safeHeaders } from "./internal/headers.js"
 import { stringify, toText } from "./internal/json.js"

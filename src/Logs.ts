@@ -27,14 +27,7 @@ import { levels } from "./internal/level.js"
  * @category models
  */
 export interface Destinations {
-  readonly file?:
-    | {
-        readonly path: string
-        readonly level?: Level | undefined
-        readonly maxBytes?: number | undefined
-        readonly backups?: number | undefined
-      }
-    | undefined
+  readonly file?: (FileSink.Options & { readonly level?: Level | undefined }) | undefined
   readonly console?: { readonly level?: Level | undefined } | undefined
 }
 

@@ -27,6 +27,7 @@ import type { AuditContext } from "./AuditContext.js"
 import * as AuditLog from "./AuditLog.js"
 import * as AuditRegistry from "./AuditRegistry.js"
 import type { AuditSink } from "./AuditSink.js"
+import * as BuiltInErrors from "./BuiltInErrors.js"
 import * as ErrorRegistry from "./ErrorRegistry.js"
 import * as HttpAudit from "./HttpAudit.js"
 import * as HttpErrors from "./HttpErrors.js"
@@ -111,7 +112,7 @@ export const serve = <A, E, R>(
  *
  * @example
  * import { HttpLayerRouter, HttpServerRequest } from "@effect/platform"
- * import { AuditEvent, AuditLog, ErrorRegistry, Registrar } from "effect-registrar"
+ * import { AuditEvent, AuditLog, BuiltInErrors, Registrar } from "effect-registrar"
  * import { Effect } from "effect"
  *
  * const LoginFailed = AuditEvent.make("auth-login-failed", { level: "Warning", message: "Login from {ip} failed" })
@@ -123,7 +124,7 @@ export const serve = <A, E, R>(
  *       const { headers } = yield* HttpServerRequest.HttpServerRequest
  *       if (headers["authorization"] !== undefined) return yield* handler
  *       yield* audit.add(LoginFailed)
- *       return yield* new ErrorRegistry.Unauthenticated()
+ *       return yield* new BuiltInErrors.Unauthenticated()
  *     })
  *   )
  * )
@@ -217,7 +218,7 @@ const listen = (options?: Options) =>
   }).pipe(Layer.unwrapEffect)
 
 const makeDrain = Effect.map(ErrorRegistry.ErrorRegistry, (errors) => {
-  const unavailable = HttpErrors.handle(new ErrorRegistry.ServiceUnavailable())
+  const unavailable = HttpErrors.handle(new BuiltInErrors.ServiceUnavailable())
   return Drain.make(
     Effect.map(
       Effect.provideService(unavailable, ErrorRegistry.ErrorRegistry, errors),

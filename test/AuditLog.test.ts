@@ -22,7 +22,7 @@ import * as AuditEvent from "../src/AuditEvent.js"
 import * as AuditLog from "../src/AuditLog.js"
 import * as AuditRecord from "../src/AuditRecord.js"
 import { AuditSink, AuditSinkError, type Batch } from "../src/AuditSink.js"
-import { AuditUnavailable } from "../src/ErrorRegistry.js"
+import { AuditUnavailable } from "../src/BuiltInErrors.js"
 import * as Extension from "../src/Extension.js"
 import * as Registrar from "../src/Registrar.js"
 

@@ -19,14 +19,7 @@ describe("register", () => {
     Effect.gen(function* () {
       const registry = yield* AuditRegistry.make
       assert.deepStrictEqual(yield* registry.definitions, [
-        {
-          type: "registrar-events-dropped",
-          level: "Error",
-          message: "{count} audit events were dropped, because too many were waiting to be written",
-          fields: ["count"],
-          description: undefined,
-          owner: "effect-registrar"
-        }
+        { event: AuditRegistry.EventsDropped, owner: "effect-registrar" }
       ])
     })
   )

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Option } from "effect"
 import fc from "fast-check"
 import * as ApiError from "../src/ApiError.js"
+import * as BuiltInErrors from "../src/BuiltInErrors.js"
 import * as ErrorRegistry from "../src/ErrorRegistry.js"
 import type { Refusal } from "../src/Registration.js"
 
@@ -23,7 +24,7 @@ describe("make", () => {
     Effect.gen(function* () {
       const registry = yield* ErrorRegistry.make
       assert.deepStrictEqual(
-        (yield* registry.definitions).map(({ id, status, owner, isDefault }) => [id, status, owner, isDefault]),
+        (yield* registry.definitions).map(({ error, owner, isDefault }) => [error.id, error.status, owner, isDefault]),
         [
           ["bad-request", 400, "effect-registrar", true],
           ["unauthenticated", 401, "effect-registrar", true],
@@ -37,7 +38,7 @@ describe("make", () => {
           ["audit-unavailable", 503, "effect-registrar", false]
         ]
       )
-      for (const error of ErrorRegistry.builtIns) assert.strictEqual(registry.errorFor(error.status, error.id), error)
+      for (const error of BuiltInErrors.builtIns) assert.strictEqual(registry.errorFor(error.status, error.id), error)
     })
   )
 
@@ -47,7 +48,7 @@ describe("make", () => {
       const [first, second, third] = [declare("a-first", 418), declare("a-second", 418), declare("a-third", 404)]
       assert.deepStrictEqual(yield* register(registry, { owner: "a", errors: [first, second, third] }), [])
       assert.strictEqual(registry.errorFor(418), first)
-      assert.strictEqual(registry.errorFor(404), ErrorRegistry.NotFound)
+      assert.strictEqual(registry.errorFor(404), BuiltInErrors.NotFound)
       assert.strictEqual(registry.errorFor(404, "a-third"), third)
       assert.isUndefined(registry.errorFor(418, "a-third"))
       assert.isUndefined(registry.errorFor(402))
@@ -181,7 +182,7 @@ describe("register", () => {
       assert.deepStrictEqual(yield* register(registry, { owner: "a", errors: [error], exceptions }), [])
       for (const failure of [new A(), new B()]) assert.strictEqual(registry.errorOf(failure), error)
       assert.isUndefined(registry.errorOf(new Error("x")))
-      const definition = (yield* registry.definitions).find(({ id }) => id === "a-busy")
+      const definition = (yield* registry.definitions).find((each) => each.error === error)
       assert.deepStrictEqual(definition?.exceptions, ["A", "B"])
     })
   )
@@ -218,10 +219,10 @@ describe("override", () => {
       assert.deepStrictEqual(yield* register(registry, { owner: "app", overrides: [mine] }), [])
       assert.strictEqual(registry.errorFor(404), mine)
       assert.strictEqual(registry.errorFor(404, "not-found"), mine)
-      assert.strictEqual(registry.errorOf(new ErrorRegistry.NotFound()), mine)
-      const found = (yield* registry.definitions).filter(({ status }) => status === 404)
+      assert.strictEqual(registry.errorOf(new BuiltInErrors.NotFound()), mine)
+      const found = (yield* registry.definitions).filter(({ error }) => error.status === 404)
       assert.deepStrictEqual(
-        found.map(({ id, message, owner, isDefault }) => [id, message, owner, isDefault]),
+        found.map(({ error, owner, isDefault }) => [error.id, error.text, owner, isDefault]),
         [["not-found", "mine", "app", true]]
       )
     })
@@ -235,8 +236,8 @@ describe("override", () => {
       assert.deepStrictEqual(yield* register(registry, { owner: "app", overrides: [mine, teapot] }), [])
       assert.strictEqual(registry.errorFor(404), mine)
       assert.strictEqual(registry.errorFor(404, "page-not-found"), mine)
-      assert.strictEqual(registry.errorFor(404, "not-found"), ErrorRegistry.NotFound)
-      assert.strictEqual(registry.errorOf(new ErrorRegistry.NotFound()), mine)
+      assert.strictEqual(registry.errorFor(404, "not-found"), BuiltInErrors.NotFound)
+      assert.strictEqual(registry.errorOf(new BuiltInErrors.NotFound()), mine)
       assert.strictEqual(registry.errorFor(418), teapot)
     })
   )

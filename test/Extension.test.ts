@@ -52,14 +52,14 @@ describe("layer", () => {
       assert.deepStrictEqual(
         (yield* errors!.definitions)
           .filter(({ owner }) => owner === "auth")
-          .map(({ id, exceptions }) => [id, exceptions]),
+          .map(({ error, exceptions }) => [error.id, exceptions]),
         [
           ["auth-locked", []],
           ["auth-broken", ["Broken"]]
         ]
       )
       assert.deepStrictEqual(
-        (yield* events!.definitions).filter(({ owner }) => owner === "auth").map(({ type }) => type),
+        (yield* events!.definitions).filter(({ owner }) => owner === "auth").map(({ event }) => event.type),
         ["auth-failed"]
       )
       assert.strictEqual(errors!.errorOf(new Broken())?.id, "auth-broken")

@@ -7,6 +7,7 @@ import * as AuditEvent from "../src/AuditEvent.js"
 import * as AuditLog from "../src/AuditLog.js"
 import type { AuditRecord } from "../src/AuditRecord.js"
 import { AuditSink, AuditSinkError } from "../src/AuditSink.js"
+import * as BuiltInErrors from "../src/BuiltInErrors.js"
 import * as ErrorRegistry from "../src/ErrorRegistry.js"
 import * as Extension from "../src/Extension.js"
 import * as Registrar from "../src/Registrar.js"
@@ -102,7 +103,7 @@ describe("the context", () => {
               yield* Effect.repeatN(Effect.yieldNow(), (Number(user) * 7 + n) % 5)
             }
           }).pipe(AuditContext.withUser(user))
-          return Number(user) % 3 === 0 ? yield* new ErrorRegistry.NotFound() : ok
+          return Number(user) % 3 === 0 ? yield* new BuiltInErrors.NotFound() : ok
         })
       )
       yield* Effect.forEach(
@@ -128,7 +129,7 @@ describe("the context", () => {
 
 describe("events", () => {
   for (const [name, ending] of [
-    ["a failure", new ErrorRegistry.NotFound()],
+    ["a failure", new BuiltInErrors.NotFound()],
     ["an abort", ErrorRegistry.abort(418)],
     ["a foreign failure", Effect.fail(new Error("x"))],
     ["a defect", Effect.dieMessage("x")],

@@ -29,6 +29,7 @@ import type { Scope } from "effect"
 import fc from "fast-check"
 import * as ApiError from "../src/ApiError.js"
 import * as AppLog from "../src/AppLog.js"
+import * as BuiltInErrors from "../src/BuiltInErrors.js"
 import * as ErrorRegistry from "../src/ErrorRegistry.js"
 import * as Extension from "../src/Extension.js"
 import * as HttpErrors from "../src/HttpErrors.js"
@@ -390,7 +391,7 @@ describe("answers", () => {
 
   test("an error without fields has no details", () =>
     Effect.gen(function* () {
-      const { answer } = yield* answerOf(new ErrorRegistry.Unauthenticated())
+      const { answer } = yield* answerOf(new BuiltInErrors.Unauthenticated())
       assert.deepStrictEqual(Object.keys(Http.assertError(answer, 401, "unauthenticated")), ["id", "message"])
     }))
 
@@ -610,9 +611,9 @@ describe("abort", () => {
 
   test("with a status alone answers with its default", () =>
     Effect.gen(function* () {
-      for (const error of ErrorRegistry.builtIns) {
+      for (const error of BuiltInErrors.builtIns) {
         const { answer, lines } = yield* abortOf(error.status)
-        const first = ErrorRegistry.builtIns.find(({ status }) => status === error.status)!
+        const first = BuiltInErrors.builtIns.find(({ status }) => status === error.status)!
         assert.strictEqual(Http.assertError(answer, error.status, first.id).message, first.text)
         assert.deepStrictEqual(lines, [])
       }
@@ -738,7 +739,7 @@ describe("causes", () => {
       }
     })
 
-  const notFound = Cause.fail(new ErrorRegistry.NotFound())
+  const notFound = Cause.fail(new BuiltInErrors.NotFound())
   const bug = Cause.die(new Error("bug"))
 
   for (const [name, cause] of [
@@ -957,7 +958,7 @@ describe("clients that go away", () => {
 describe("handle", () => {
   it.effect("answers a pipeline without a router", () =>
     Effect.gen(function* () {
-      const response = yield* HttpErrors.handle(Effect.fail(new ErrorRegistry.Unauthorized())).pipe(
+      const response = yield* HttpErrors.handle(Effect.fail(new BuiltInErrors.Unauthorized())).pipe(
         Effect.provide(ErrorRegistry.layer)
       )
       assert.strictEqual(response.status, 403)

@@ -13,7 +13,7 @@ const layers: ReadonlyArray<{
   { name: "internal", modules: ["internal/*"], open: true },
   {
     name: "description",
-    modules: ["MessageTemplate", "ApiError", "AuditEvent", "AuditRecord", "AuditChain"],
+    modules: ["MessageTemplate", "ApiError", "BuiltInErrors", "AuditEvent", "AuditRecord", "AuditChain"],
     open: true
   },
   {

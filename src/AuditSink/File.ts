@@ -44,14 +44,7 @@ import * as LogFile from "../internal/logFile.js"
 /**
  * @category models
  */
-export interface Options {
-  /** Its folder has to exist. A link is followed, and the old files lie beside the file it leads to. */
-  readonly path: string
-  /** A record that would make the file this large goes into a fresh one. Left out, the file is never rotated. */
-  readonly maxBytes?: number | undefined
-  /** How many full files are kept, 5 unless said otherwise. With 0 it is never rotated: its records would be lost. */
-  readonly backups?: number | undefined
-}
+export interface Options extends LogFile.Options {}
 
 /**
  * Opens the file until the scope is closed. Fails when it cannot be written to.

@@ -64,7 +64,7 @@ describe("fields", () => {
 
 describe("the level", () => {
   test("is one of Effect's names", () => {
-    // @ts-expect-error Type '"WARNING"' is not assignable to type 'Level'. Did you mean '"Warning"'?
+    // @ts-expect-error Type '"WARNING"' is not assignable to type '"Debug" | "Info" | "Warning" | "Error" | "Fatal"'. Did you mean '"Warning"'?
     AuditEvent.make("type", { level: "WARNING", message: "" })
   })
 })

@@ -3,6 +3,7 @@ import {
   AuditEvent,
   type AuditLog,
   type AuditRegistry,
+  BuiltInErrors,
   type ErrorRegistry,
   Extension,
   type Registration
@@ -140,7 +141,7 @@ describe("add", () => {
 describe("require", () => {
   test("fails with the registered 503, and asks for what add does", () => {
     expect(audit.require(LoginFailed, { reason: "" })).type.toBe<
-      Effect.Effect<void, ErrorRegistry.AuditUnavailable, Proof<typeof LoginFailed> | AuditContext.AuditContext>
+      Effect.Effect<void, BuiltInErrors.AuditUnavailable, Proof<typeof LoginFailed> | AuditContext.AuditContext>
     >()
   })
 })

@@ -1,4 +1,4 @@
-import { ApiError, ErrorRegistry, type Registration } from "effect-registrar"
+import { ApiError, BuiltInErrors, ErrorRegistry, type Registration } from "effect-registrar"
 import { Effect, type Layer, Schema } from "effect"
 import { describe, expect, test } from "tstyche"
 
@@ -52,7 +52,7 @@ describe("override", () => {
 
 describe("the built-in errors", () => {
   test("are the nine of the framework's own failures, and audit-unavailable", () => {
-    expect<ErrorRegistry.BuiltIn["_tag"]>().type.toBe<
+    expect<BuiltInErrors.BuiltIn["_tag"]>().type.toBe<
       | "bad-request"
       | "unauthenticated"
       | "unauthorized"

@@ -1,5 +1,5 @@
 import type { HttpBody, HttpLayerRouter, HttpServerError, HttpServerResponse, Multipart } from "@effect/platform"
-import { ApiError, ErrorRegistry, Extension, HttpErrors, type Registration } from "effect-registrar"
+import { ApiError, BuiltInErrors, ErrorRegistry, Extension, HttpErrors, type Registration } from "effect-registrar"
 import { Context, Data, Effect, type Layer, type ParseResult, Schema } from "effect"
 import { describe, expect, test } from "tstyche"
 
@@ -35,7 +35,7 @@ describe("handle", () => {
   })
 
   test("asks for nothing where the answer is built in", () => {
-    expect(HttpErrors.handle(handler<ErrorRegistry.BuiltIn | ErrorRegistry.Aborted>())).type.toBe<Handled<never>>()
+    expect(HttpErrors.handle(handler<BuiltInErrors.BuiltIn | ErrorRegistry.Aborted>())).type.toBe<Handled<never>>()
     type OfTheFramework =
       | HttpServerError.RouteNotFound
       | HttpServerError.RequestError
@@ -78,7 +78,7 @@ describe("handle", () => {
 describe("layer", () => {
   test("proves what is answered without being registered", () => {
     expect<
-      HttpLayerRouter.Request.From<"Error", ErrorRegistry.NotFound> extends Layer.Layer.Success<
+      HttpLayerRouter.Request.From<"Error", BuiltInErrors.NotFound> extends Layer.Layer.Success<
         ReturnType<typeof HttpErrors.layer>
       >
         ? true

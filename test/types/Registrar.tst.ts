@@ -12,6 +12,7 @@ import {
   AuditEvent,
   AuditLog,
   type AuditSink,
+  BuiltInErrors,
   ErrorRegistry,
   Extension,
   Registrar,
@@ -238,8 +239,8 @@ describe("what is registered is served", () => {
 
 describe("what needs no registration is served", () => {
   test("built-in errors", () => {
-    expect(Registrar.serve(failing<ErrorRegistry.BuiltIn>())).type.toBe<Served>()
-    expect(Registrar.serve(failing<ErrorRegistry.NotFound>())).type.toBe<Served>()
+    expect(Registrar.serve(failing<BuiltInErrors.BuiltIn>())).type.toBe<Served>()
+    expect(Registrar.serve(failing<BuiltInErrors.NotFound>())).type.toBe<Served>()
   })
 
   test("abort", () => {
