@@ -36,6 +36,7 @@ import {
 import type { Scope } from "effect"
 import { stringify, toJson, toText, type Json } from "./internal/json.js"
 import { toWire, wireLevels, type Level } from "./internal/level.js"
+import { infoOf, safely, typeOf } from "./internal/cause.js"
 import * as LogFile from "./internal/logFile.js"
 import * as Writer from "./internal/writer.js"
 
@@ -124,26 +125,6 @@ const isError = (part: unknown): part is Error => {
   }
 }
 
-const typeOf = (error: unknown): string =>
-  safely(() => {
-    const thrown = Cause.isCause(error) ? Cause.squash(error) : error
-    if (typeof thrown !== "object" || thrown === null) return typeof thrown
-    if ("_tag" in thrown && typeof thrown._tag === "string") return thrown._tag
-    return thrown.constructor.name
-  })
-
-const infoOf = (error: unknown): string =>
-  safely(() => Cause.pretty(Cause.isCause(error) ? error : Cause.fail(error), { renderErrorCause: true }))
-
-/** Errors are the application's own objects: even to look at one may throw. */
-const safely = (look: () => string): string => {
-  try {
-    return String(look())
-  } catch {
-    return "<unreadable>"
-  }
-}
-
 /**
  * Lines on standard output.
  *
@@ -162,9 +143,10 @@ export const layerConsole = (options?: Options): Layer.Layer<never> =>
 
 /**
  * Lines in a file, with the rotation of the audit log's, beside the console. Where its level is below the minimum in force,
- * Effect's own console logger shows the lines below it as well: the minimum holds for all loggers. Lines are written in the background, in order; closing writes what is
- * left. Where the file cannot be written, lines wait for it up to a limit, and what is lost beyond is said on standard error
- * and in the file itself.
+ * Effect's own console logger shows the lines below it as well: the minimum holds for all loggers.
+ *
+ * Lines are written in the background, in order; closing writes what is left. Where the file cannot be written, lines wait for
+ * it up to a limit, and what is lost beyond is said on standard error and in the file itself.
  *
  * @category layers
  */

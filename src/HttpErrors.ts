@@ -22,10 +22,16 @@
  *
  * const Zoo = Extension.make("zoo", { errors: [NoBadger] })
  */
-import { HttpLayerRouter, HttpServerError, HttpServerRequest, HttpServerResponse, Multipart } from "@effect/platform"
-import { HttpBody } from "@effect/platform"
+import {
+  HttpBody,
+  HttpLayerRouter,
+  HttpServerError,
+  HttpServerRequest,
+  HttpServerResponse,
+  Multipart
+} from "@effect/platform"
 import type { HttpApp } from "@effect/platform"
-import { Cause, Chunk, Context, Effect, HashSet, Layer, Option, ParseResult, Random, Stream } from "effect"
+import { Cause, Chunk, Effect, HashSet, Layer, Option, ParseResult, Random, Stream } from "effect"
 import * as ApiError from "./ApiError.js"
 import {
   BadRequest,
@@ -39,11 +45,13 @@ import {
 } from "./BuiltInErrors.js"
 import { Aborted, ErrorRegistry } from "./ErrorRegistry.js"
 import * as BoundedRequest from "./internal/boundedRequest.js"
+import { readable } from "./internal/cause.js"
 import { isSafe, safeHeaders } from "./internal/headers.js"
-import { stringify, toText } from "./internal/json.js"
+import { stringify } from "./internal/json.js"
 import type { IsLiteral } from "./internal/literal.js"
 import { requestPath } from "./internal/requestPath.js"
 import * as RouteTable from "./internal/routeTable.js"
+import * as ServerErrors from "./internal/serverErrors.js"
 import { isErrorStatus, phraseId, reasonPhrase } from "./internal/status.js"
 import type { Registered } from "./Registration.js"
 
@@ -128,7 +136,7 @@ export const layer = (
       const registry = yield* ErrorRegistry
       const table = RouteTable.make(yield* HttpLayerRouter.RouterConfig)
       const limit = options?.maxBodySize ?? 10 * 1024 * 1024
-      const serverErrors = yield* Effect.serviceOption(ServerErrors)
+      const serverErrors = yield* Effect.serviceOption(ServerErrors.ServerErrors)
       if (Option.isSome(serverErrors)) serverErrors.value.answer = serverAnswer(registry)
       const middleware = (app: HttpApp.Default<unknown>) =>
         BoundedRequest.limit(app, limit).pipe(
@@ -155,33 +163,13 @@ export const lastResort =
     Effect.catchAllCause(app, (cause) => answerCause(registry, cause, () => []))
 
 /**
- * Where a server asks for the answer to a request that does not reach an application, because its parser refuses it or no
- * application is there. A server adapter provides it, `layer` fills it in.
+ * The answers of a registry, or of the built-in definitions, to requests that never reach a handler.
  *
- * @category services
- */
-export class ServerErrors extends Context.Tag("effect-registrar/HttpErrors/ServerErrors")<
-  ServerErrors,
-  { answer: (status: 400 | 408 | 413 | 431 | 503) => ServerAnswer }
->() {}
-
-/**
- * @category models
- */
-export interface ServerAnswer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
-}
-
-/**
- * The answer of the built-in definitions.
- *
- * @category answers
+ * @internal
  */
 export const serverAnswer =
   (registry?: Pick<Registry, "errorFor">) =>
-  (status: 400 | 408 | 413 | 431 | 503): ServerAnswer => {
+  (status: ServerErrors.Status): ServerErrors.Answer => {
     const error = registry?.errorFor(status) ?? builtIns.find((builtIn) => builtIn.status === status)
     return error === undefined
       ? { status, headers: {}, body: stringify({ error: { id: phraseId(status), message: reasonPhrase(status) } }) }
@@ -271,28 +259,6 @@ const logException = (cause: Cause.Cause<unknown>) => (response: HttpServerRespo
     )
     return HttpServerResponse.setHeader(response, "x-request-id", requestId)
   })
-
-/** Without what loggers cannot render, Effect's own among them: a logger that throws would take the answer with it. */
-const readable = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
-  if (isReadable(cause)) return cause
-  const orText = (thrown: unknown) => (isReadable(Cause.fail(thrown)) ? thrown : toText(thrown))
-  return Cause.match(cause, {
-    onEmpty: Cause.empty,
-    onFail: (failure) => Cause.fail(orText(failure)),
-    onDie: (defect) => Cause.die(orText(defect)),
-    onInterrupt: Cause.interrupt,
-    onSequential: Cause.sequential,
-    onParallel: Cause.parallel
-  })
-}
-
-const isReadable = (cause: Cause.Cause<unknown>): boolean => {
-  try {
-    return Cause.pretty(cause, { renderErrorCause: true }) !== undefined
-  } catch {
-    return false
-  }
-}
 
 /** A stream that fails has been answered already, and can only be told about. */
 const watchStream = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {

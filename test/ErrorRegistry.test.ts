@@ -354,7 +354,7 @@ describe("override", () => {
       assert.strictEqual(failure._tag, "RegistrationConflict")
       assert.include(
         failure.message,
-        "the override 'not-found (404)' is registered by 'the application' and by 'the application'"
+        "the override 'not-found (404)' is registered by two that are called 'the application'"
       )
     }).pipe(Effect.scoped)
   )

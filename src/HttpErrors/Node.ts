@@ -26,7 +26,8 @@ import type { Server, ServerResponse } from "node:http"
 import { STATUS_CODES } from "node:http"
 import type { ListenOptions } from "node:net"
 import type { Duplex } from "node:stream"
-import { ServerErrors, serverAnswer, type ServerAnswer } from "../HttpErrors.js"
+import { serverAnswer } from "../HttpErrors.js"
+import { ServerErrors, type Answer } from "../internal/serverErrors.js"
 
 /**
  * A server from `createServer`, listening.
@@ -75,7 +76,7 @@ const refuse = (error: NodeJS.ErrnoException, socket: Duplex, answer: typeof Ser
 }
 
 /** The application adds a listener when it starts and takes it away when it closes: without it, nobody would answer. */
-const turnAway = (response: ServerResponse, { status, headers, body }: ServerAnswer): void => {
+const turnAway = (response: ServerResponse, { status, headers, body }: Answer): void => {
   response.writeHead(status, { ...headers, "content-type": "application/json", connection: "close" }).end(body)
 }
 

@@ -9,7 +9,7 @@ import { connect } from "node:net"
 import type * as AppLog from "../../src/AppLog.js"
 import type { AuditRecord } from "../../src/AuditRecord.js"
 import type { AuditSink } from "../../src/AuditSink.js"
-import type { ServerErrors } from "../../src/HttpErrors.js"
+import type { ServerErrors } from "../../src/internal/serverErrors.js"
 import * as NodeServer from "../../src/HttpErrors/Node.js"
 import * as Testing from "../../src/Testing.js"
 
