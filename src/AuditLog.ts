@@ -21,7 +21,7 @@
  *   Effect.provide(Cleanup.layer.pipe(Layer.provideMerge(Registrar.layer()), Layer.provide(AuditSink.console)))
  * )
  */
-import { Cause, Clock, Context, Data, DateTime, Effect, Either, Layer, Option } from "effect"
+import { Cause, Clock, Console, Context, Data, DateTime, Effect, Either, Layer, Option } from "effect"
 import type { Duration, Fiber, Scope } from "effect"
 import { AuditContext } from "./AuditContext.js"
 import * as AuditEvent from "./AuditEvent.js"
@@ -121,7 +121,10 @@ export interface Options {
    * log, and written into the trail as a `registrar-events-dropped` record. Default: `"suspend"`.
    */
   readonly whenFull?: "suspend" | "drop" | undefined
-  /** How long anybody waits for a sink that does not answer, or for room: after it, `require` fails. Default: 10 seconds. */
+  /**
+   * How long is waited for a sink that does not answer, or for room. After it `require` fails and everything else goes on, and
+   * until the sink stores something nobody waits again. Default: 10 seconds.
+   */
   readonly waitAtMost?: Duration.DurationInput | undefined
   /** How long closing waits for what is not written yet. Default: 10 seconds. */
   readonly closeWithin?: Duration.DurationInput | undefined
@@ -181,7 +184,11 @@ export const make = (options?: Options): Effect.Effect<Service, never, AuditSink
       onFailure: (cause) => Effect.logError("The audit log cannot be written; it is tried again until it can", cause),
       onRecovery: Effect.logWarning("The audit log can be written again"),
       closeWithin: options?.closeWithin ?? "10 seconds",
-      onLoss: (count) => Effect.logFatal(`${count} audit events could not be written before the end and are lost`)
+      // Anything but silence: whoever collects the output of a program can still save them.
+      onLoss: (count, records) =>
+        Effect.logFatal(
+          `${count} audit events could not be written before the end: as far as they were taken in, they follow on standard error`
+        ).pipe(Effect.zipRight(Console.error(records.map(({ line }) => line).join("\n"))))
     })
 
     const accept = (fiber: Fiber.RuntimeFiber<unknown, unknown>, event: AuditEvent.Any, params: object) => {
@@ -195,10 +202,19 @@ export const make = (options?: Options): Effect.Effect<Service, never, AuditSink
       return { position, report: misfits.length === 0 ? undefined : reportMisfits(event, misfits) }
     }
 
+    // Whoever has waited in vain has waited for all: until the sink stores something, nobody waits for it again.
+    let stalledAt: Writer.Position | undefined
+    const isStalled = () => stalledAt === writer.unsafeSafe()
+    const stall = () => {
+      stalledAt = writer.unsafeSafe()
+    }
+
     const room = Effect.suspend(() =>
-      writer.unsafeHasRoom()
+      writer.unsafeHasRoom() || isStalled()
         ? Effect.void
-        : Effect.asVoid(Effect.timeoutOption(Effect.interruptible(writer.room), waitAtMost))
+        : Effect.interruptible(writer.room).pipe(
+            Effect.timeoutTo({ duration: waitAtMost, onSuccess: () => {}, onTimeout: stall })
+          )
     )
 
     const add = (event: AuditEvent.Any, params: object = {}): Effect.Effect<void> =>
@@ -209,9 +225,21 @@ export const make = (options?: Options): Effect.Effect<Service, never, AuditSink
 
     // Interruptible, or a wait within a finalizer could not be ended.
     const whenSafe = (position: Writer.Position): Effect.Effect<void, AuditUnavailable> =>
-      Effect.interruptible(writer.written(position)).pipe(
-        Effect.timeoutFail({ duration: waitAtMost, onTimeout: () => new AuditUnavailable() }),
-        Effect.catchAllCause((cause) => (Cause.isInterruptedOnly(cause) ? Effect.interrupt : new AuditUnavailable()))
+      Effect.suspend(() =>
+        isStalled() && position > writer.unsafeSafe()
+          ? new AuditUnavailable()
+          : Effect.interruptible(writer.written(position)).pipe(
+              Effect.timeoutFail({
+                duration: waitAtMost,
+                onTimeout: () => {
+                  stall()
+                  return new AuditUnavailable()
+                }
+              }),
+              Effect.catchAllCause((cause) =>
+                Cause.isInterruptedOnly(cause) ? Effect.interrupt : new AuditUnavailable()
+              )
+            )
       )
 
     const require = (event: AuditEvent.Any, params: object = {}): Effect.Effect<void, AuditUnavailable> =>

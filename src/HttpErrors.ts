@@ -160,7 +160,23 @@ export const layer = (
 export const lastResort =
   (registry: typeof ErrorRegistry.Service) =>
   <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<never, R> =>
-    Effect.catchAllCause(app, (cause) => answerCause(registry, cause, () => []))
+    Effect.catchAllCause(app, (cause) =>
+      Effect.tap(
+        answerCause(registry, cause, () => []),
+        abandon
+      )
+    )
+
+/** The platform takes a response for sent once it has tried to: one that could not be sent is left to the server. */
+const abandon = Effect.gen(function* () {
+  const request = yield* Effect.serviceOption(HttpServerRequest.HttpServerRequest)
+  const errors = yield* Effect.serviceOption(ServerErrors.ServerErrors)
+  const handled = Option.filter(request, (request) => handledSymbol in request)
+  if (Option.isSome(handled) && Option.isSome(errors)) errors.value.abandon(handled.value)
+})
+
+/** The platform's mark on a request that it has answered, or tried to. */
+const handledSymbol = Symbol.for("@effect/platform/HttpApp/handled")
 
 /**
  * The answers of a registry, or of the built-in definitions, to requests that never reach a handler.
@@ -330,11 +346,22 @@ const send = (error: ApiError.Any, instance: object = {}): Answer => {
 }
 
 /** The platform answers a header that cannot be sent with an empty 500. */
-const assertSendable = ({ headers }: HttpServerResponse.HttpServerResponse) => {
+const assertSendable = ({ headers, status, body }: HttpServerResponse.HttpServerResponse) => {
   const unsafe = Object.keys(headers).find((name) => !isSafe(name, headers[name] ?? ""))
-  return unsafe === undefined
-    ? Effect.void
-    : Effect.dieMessage(`The response has a header that cannot be sent: ${unsafe}`)
+  if (unsafe !== undefined) return Effect.dieMessage(`The response has a header that cannot be sent: ${unsafe}`)
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    return Effect.dieMessage(`The response has a status that cannot be sent: ${String(status)}`)
+  }
+  return body._tag === "Raw" && !isRawBody(body.body)
+    ? Effect.dieMessage("The response has a raw body that is neither text, bytes nor a stream")
+    : Effect.void
+}
+
+/** Plain data is what servers cannot send. What else they take is their own: text, bytes, streams of several kinds. */
+const isRawBody = (body: unknown): boolean => {
+  if (typeof body !== "object" || body === null) return typeof body === "string" || body === null || body === undefined
+  const prototype: unknown = Object.getPrototypeOf(body)
+  return prototype !== Object.prototype && prototype !== null && !Array.isArray(body)
 }
 
 /** The rest of the request will not be read, so the connection cannot be used again. */

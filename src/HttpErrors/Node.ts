@@ -20,9 +20,9 @@
  * )
  */
 import type { Etag, HttpPlatform, HttpServer, HttpServerError } from "@effect/platform"
-import { NodeHttpServer, type NodeContext } from "@effect/platform-node"
+import { NodeHttpServer, NodeHttpServerRequest, type NodeContext } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
-import type { Server, ServerResponse } from "node:http"
+import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import { STATUS_CODES } from "node:http"
 import type { ListenOptions } from "node:net"
 import type { Duplex } from "node:stream"
@@ -30,7 +30,10 @@ import { serverAnswer } from "../HttpErrors.js"
 import { ServerErrors, type Answer } from "../internal/serverErrors.js"
 
 /**
- * A server from `createServer`, listening.
+ * A server from `createServer`, listening. When it closes, connections that nothing runs on do not hold it up, and the others
+ * for five seconds at most: `Registrar.serve` has finished its requests before.
+ *
+ * Give `createServer` a `requestTimeout` and a `headersTimeout` that fit: Node waits five minutes for a slow client.
  *
  * @category layers
  */
@@ -43,27 +46,81 @@ export const layer = (
 > =>
   Layer.unwrapEffect(
     Effect.sync(() => {
-      const answers = { answer: serverAnswer() }
-      const create = () => {
-        const server = createServer()
-        const own = server.listenerCount("request") + 1
-        return server
-          .on("clientError", (error, socket) => refuse(error, socket, answers.answer))
-          .on("request", (_request, response) => {
-            if (server.listenerCount("request") === own) turnAway(response, answers.answer(503))
-          })
+      const errors: typeof ServerErrors.Service = {
+        answer: serverAnswer(),
+        abandon: (request) => respond(NodeHttpServerRequest.toServerResponse(request), errors.answer(500))
       }
-      return Layer.merge(NodeHttpServer.layer(create, options), Layer.succeed(ServerErrors, answers))
+      const create = () => closeConnections(answerEverything(createServer(), errors))
+      return Layer.merge(NodeHttpServer.layer(create, options), Layer.succeed(ServerErrors, errors))
     })
   )
 
-const refuse = (error: NodeJS.ErrnoException, socket: Duplex, answer: typeof ServerErrors.Service.answer): void => {
+/** Registered answers wherever Node has empty ones of its own, and where nobody would answer. */
+const answerEverything = (server: Server, errors: typeof ServerErrors.Service): Server => {
+  // The application adds a listener when it starts and takes it away when it closes.
+  const withoutApplication = server.listenerCount("request") + 1
+  // Checked below instead, since Node's own answer has no body.
+  Object.assign(server, { requireHostHeader: false })
+  const emit = server.emit.bind(server)
+  server.emit = (event: string, ...args: ReadonlyArray<never>) => {
+    if (event !== "request") return emit(event, ...args)
+    const [request, response] = args as unknown as readonly [IncomingMessage, ServerResponse]
+    if (request.headers.host !== undefined || request.httpVersion !== "1.1") return emit(event, ...args)
+    respond(response, errors.answer(400))
+    return true
+  }
+  return server
+    .on("request", (_request, response) => {
+      if (server.listenerCount("request") === withoutApplication) respond(response, errors.answer(503))
+    })
+    .on("checkExpectation", (_request, response) => respond(response, errors.answer(417)))
+    .on("connect", (_request, socket) => end(socket, errors.answer(501)))
+    .on("clientError", (error, socket) => refuse(error, socket, errors.answer))
+}
+
+/** Connections that say nothing, or not enough for a request, would keep the server from closing. */
+const closeConnections = (server: Server): Server => {
+  const close = server.close.bind(server)
+  let running = 0
+  let isClosing = false
+  const cut = () => {
+    if (isClosing && running === 0) server.closeAllConnections()
+  }
+  server.on("request", (_request, response) => {
+    running++
+    response.once("close", () => {
+      running--
+      cut()
+    })
+  })
+  server.close = (onClosed) => {
+    isClosing = true
+    close(onClosed)
+    cut()
+    setTimeout(() => server.closeAllConnections(), 5000).unref()
+    return server
+  }
+  return server
+}
+
+const refuse = (error: NodeJS.ErrnoException, socket: Socket, answer: typeof ServerErrors.Service.answer): void => {
+  const pending = socket._httpMessage
   // A client that is gone, or a connection in the middle of another answer, can be told nothing.
-  if (error.code === "ECONNRESET" || !socket.writable || midAnswer(socket)) {
+  if (error.code === "ECONNRESET" || !socket.writable || pending?.headersSent === true) {
     socket.destroy()
     return
   }
-  const { status, headers, body } = answer(statusOf(error))
+  const refusal = () => end(socket, answer(statusOf(error)))
+  // What is refused comes after a whole request, whose answer is still being made: that goes first.
+  if (pending?.req.complete === true) pending.once("finish", refusal)
+  else refusal()
+}
+
+/** Node keeps the answer that is being made here, and looks at it for the same reason. It is in no public type. */
+type Socket = Duplex & { readonly _httpMessage?: ServerResponse | null }
+
+/** An answer on a connection that has no response for it. */
+const end = (socket: Duplex, { status, headers, body }: Answer): void => {
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
@@ -75,8 +132,12 @@ const refuse = (error: NodeJS.ErrnoException, socket: Duplex, answer: typeof Ser
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy())
 }
 
-/** The application adds a listener when it starts and takes it away when it closes: without it, nobody would answer. */
-const turnAway = (response: ServerResponse, { status, headers, body }: Answer): void => {
+const respond = (response: ServerResponse, { status, headers, body }: Answer): void => {
+  if (response.writableEnded) return
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
   response.writeHead(status, { ...headers, "content-type": "application/json", connection: "close" }).end(body)
 }
 
@@ -92,7 +153,3 @@ const statusOf = ({ code }: NodeJS.ErrnoException) => {
       return 400
   }
 }
-
-/** Node keeps the running answer here, and looks at it for the same reason. It is in no public type. */
-const midAnswer = (socket: Duplex & { readonly _httpMessage?: ServerResponse | null }) =>
-  socket._httpMessage?.headersSent === true

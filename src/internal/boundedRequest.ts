@@ -68,7 +68,7 @@ const bound = (
   // Everything else is the request's own: the platform's implementations look into their own objects.
   return Object.create(request, {
     text: { value: text },
-    json: { value: parsed((body): unknown => (body === "" ? null : JSON.parse(body))) },
+    json: { value: parsed(parseJson) },
     urlParamsBody: { value: parsed((body) => UrlParams.fromInput(new URLSearchParams(body))) },
     arrayBuffer: { value: Effect.map(bytes, ({ buffer }) => buffer) },
     stream: { value: stream },
@@ -138,3 +138,18 @@ const concat = (chunks: ReadonlyArray<Uint8Array>, size: number) => {
   }
   return whole
 }
+
+/** Deeper than any real value. What walks over it later, a Schema for example, has a stack that ends. */
+const maxDepth = 256
+
+const parseJson = (body: string): unknown => {
+  if (body === "") return null
+  const value: unknown = JSON.parse(body)
+  if (isDeeper(value, maxDepth)) throw new Error(`The JSON is nested more than ${maxDepth} levels deep`)
+  return value
+}
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1)))

@@ -20,4 +20,5 @@ const normalize = (entry: string): string | undefined => {
   return isAddress.test(address) ? address.toLowerCase() : undefined
 }
 
-const isAddress = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$|^(?=.*:.*:)[0-9a-f:]{2,39}(?:%[\w.-]{1,16})?$/i
+const isAddress =
+  /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$|^(?=.*:.*:)(?!.*:::)[0-9a-f:]{2,39}(?:%[\w.-]{1,16})?$/i

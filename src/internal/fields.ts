@@ -23,21 +23,27 @@ export type Encoder = (values: Readonly<Record<string, unknown>>, onMisfit: OnMi
  * Fields without a Schema are taken in their JSON form. The details come in the order of the Schemas, then of the values.
  */
 export const makeEncoder = (fields: Fields): Encoder => {
-  const encoders = Object.entries(fields).map(([field, schema]) => [field, encodeField(field, schema)] as const)
+  const encoders = Object.entries(fields).map(([field, schema]) => ({
+    field,
+    encode: encodeField(field, schema),
+    isSecret: holdsSecrets(Schema.Struct({ [field]: schema }).ast)
+  }))
 
   return (given, onMisfit) => {
     const values = snapshot(given)
     const allowance = makeAllowance()
     const details: Record<string, Json> = {}
     const problems: Array<{ field: string; problem: string }> = []
-    for (const [field, encode] of encoders) {
+    for (const { field, encode, isSecret } of encoders) {
       const encoded = encode(values)
       if (Either.isRight(encoded)) {
         for (const [name, value] of Object.entries(encoded.right)) setMember(details, name, toJson(value, allowance))
       } else {
         problems.push({ field, problem: encoded.left })
-        if (onMisfit === "keep" && Object.hasOwn(values, field))
-          setMember(details, field, toJson(values[field], allowance))
+        // What was meant to be a secret is one even where it did not come as a `Redacted`.
+        if (onMisfit === "keep" && Object.hasOwn(values, field)) {
+          setMember(details, field, isSecret ? "<redacted>" : toJson(values[field], allowance))
+        }
       }
     }
     for (const field of Object.keys(values)) {
@@ -93,9 +99,7 @@ const readMember = (values: Readonly<Record<string, unknown>>, field: string): u
 export const withoutSecrets = (ast: AST.AST): AST.AST => {
   switch (ast._tag) {
     case "Transformation":
-      return isRedacted(ast.to)
-        ? masked
-        : new AST.Transformation(withoutSecrets(ast.from), withoutSecrets(ast.to), ast.transformation, ast.annotations)
+      return withoutSecretsBetween(ast)
     case "TypeLiteral":
       return new AST.TypeLiteral(
         ast.propertySignatures.map(
@@ -128,6 +132,47 @@ export const withoutSecrets = (ast: AST.AST): AST.AST => {
       return suspend(ast)
     default:
       return ast
+  }
+}
+
+const withoutSecretsBetween = (ast: AST.Transformation): AST.AST => {
+  if (isRedacted(ast.to)) return masked
+  const to = withoutSecrets(ast.to)
+  // The application's own function would be handed the `Redacted`, and could take the value out.
+  if (ast.transformation._tag === "FinalTransformation" && holdsSecrets(AST.encodedAST(to))) return plainForm(ast)
+  return new AST.Transformation(withoutSecrets(ast.from), to, ast.transformation, ast.annotations)
+}
+
+/** Encodes to the JSON form of the value, in which secrets have none. */
+const plainForm = (ast: AST.Transformation): AST.AST =>
+  Schema.transformOrFail(Schema.Unknown, Schema.make<unknown>(AST.typeAST(ast.to)), {
+    strict: true,
+    decode: (input) => ParseResult.decodeUnknown(Schema.make<unknown>(ast))(input),
+    encode: (value) => ParseResult.succeed<unknown>(toJson(value))
+  }).ast
+
+/** Whether a `Redacted` is somewhere in the values that a Schema describes. */
+const holdsSecrets = (ast: AST.AST, seen = new Set<AST.AST>()): boolean => {
+  if (seen.has(ast)) return false
+  seen.add(ast)
+  const holds = (inner: AST.AST) => holdsSecrets(inner, seen)
+  switch (ast._tag) {
+    case "Declaration":
+      return isRedacted(ast) || ast.typeParameters.some(holds)
+    case "TypeLiteral":
+      return ast.propertySignatures.some((p) => holds(p.type)) || ast.indexSignatures.some((s) => holds(s.type))
+    case "TupleType":
+      return ast.elements.some((e) => holds(e.type)) || ast.rest.some((r) => holds(r.type))
+    case "Union":
+      return ast.types.some(holds)
+    case "Refinement":
+      return holds(ast.from)
+    case "Suspend":
+      return holds(ast.f())
+    case "Transformation":
+      return holds(ast.from) || holds(ast.to)
+    default:
+      return false
   }
 }
 

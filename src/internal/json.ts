@@ -1,7 +1,7 @@
 /**
  * Any value to its JSON form, totally: no input throws, loops or leaks a secret. `JSON.stringify` does none of the three.
  */
-import { Encoding, Redacted } from "effect"
+import { Encoding, Option, Redacted } from "effect"
 
 export type Json = string | number | boolean | null | ReadonlyArray<Json> | { readonly [key: string]: Json }
 
@@ -21,7 +21,7 @@ export const makeAllowance = (): Allowance => ({ values: 100_000, characters: 2 
 
 /**
  * A deep copy that has a JSON form. What JSON lacks gets a readable stand-in: `NaN`, bigint, Date and symbols as text,
- * Map and Set as arrays, bytes as base64, errors as name and message, `Redacted` as `<redacted>`, cycles and what throws as
+ * Map and Set as arrays, an Option as what it holds, bytes as base64, errors as name and message, `Redacted` as `<redacted>`, cycles and what throws as
  * `<circular>` and `<unreadable>`, what is beyond the allowance as `<too large>`. Functions and `undefined` members are left out, as JSON does.
  */
 export const toJson = (value: unknown, allowance: Allowance = makeAllowance()): Json =>
@@ -119,6 +119,7 @@ const convertObject = (value: object, walk: Walk): Json | undefined => {
 
 const convertKnown = (value: object, walk: Walk): Json | undefined => {
   if (Redacted.isRedacted(value)) return "<redacted>"
+  if (Option.isOption(value)) return Option.isSome(value) ? convert(value.value, walk) : null
   if (Array.isArray(value) || value instanceof Set || value instanceof Map) return convertItems(value, walk)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString()
   if (value instanceof Error) {

@@ -140,7 +140,8 @@ const make = (options: Options) =>
     const lock = Effect.unsafeMakeSemaphore(1).withPermits(1)
     return {
       append: (lines: ReadonlyArray<string>) => lock(Effect.uninterruptible(append(lines))),
-      close: lock(close)
+      // An append that hangs holds the lock for ever; it must not hold up the end of the program.
+      close: lock(close).pipe(Effect.interruptible, Effect.timeoutOption("5 seconds"), Effect.asVoid)
     }
   })
 

@@ -17,9 +17,9 @@ export interface Options<A, E> {
   /** Called at the first failure of an outage, and when writing works again. */
   readonly onFailure: (cause: Cause.Cause<E>) => Effect.Effect<void>
   readonly onRecovery: Effect.Effect<void>
-  /** How long closing waits for what is still to be written. What is left then is handed to `onLoss`. */
+  /** How long closing waits for what is still to be written. What is left then is handed to `onLoss`, as far as it was taken in. */
   readonly closeWithin: Duration.DurationInput
-  readonly onLoss: (count: number) => Effect.Effect<void>
+  readonly onLoss: (count: number, items: ReadonlyArray<A>) => Effect.Effect<void>
 }
 
 /** The position of an item: how many were taken in up to it. 0 says that it was dropped. */
@@ -35,8 +35,9 @@ export interface Writer<A, E> {
   readonly written: (position: Position) => Effect.Effect<void, E>
   /** Items taken in and not yet written. */
   readonly unsafePending: () => number
-  /** The position of the newest item. */
+  /** The position of the newest item, and of the newest that is safe. */
   readonly unsafeLast: () => Position
+  readonly unsafeSafe: () => Position
 }
 
 interface Waiter<E> {
@@ -52,6 +53,7 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
     const { capacity } = options
     let queue: Array<A> = []
     let queueSize = 0
+    let inFlight: ReadonlyArray<A> = []
     let pending = 0
     let pendingSize = 0
     let last: Position = 0
@@ -138,8 +140,8 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
       const lost = dropped
       queue = []
       queueSize = 0
-      // The account of losses comes first: what was dropped is older than whatever is taken in from now on, and it lies
-      // behind everything that is already in this batch.
+      inFlight = items
+      // What was dropped is newer than everything in this batch, and older than whatever is taken in from now on.
       const batch = lost > 0 ? [...items, yield* options.dropped(lost)] : items
       yield* Effect.suspend(() => options.write(batch)).pipe(
         Effect.sandbox,
@@ -158,6 +160,7 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
       outage = undefined
       dropped -= lost
       safe = upTo
+      inFlight = []
       pending -= items.length
       pendingSize -= size
       settleWaiters(upTo, Effect.void)
@@ -186,7 +189,7 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
         closed = true
         yield* Fiber.interruptFork(fiber)
         const left = pending + dropped
-        if (left > 0) yield* options.onLoss(left)
+        if (left > 0) yield* options.onLoss(left, [...inFlight, ...queue])
         settleWaiters(last, Effect.interrupt)
         const released = suspended
         suspended = []
@@ -194,5 +197,13 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
       })
     )
 
-    return { unsafeOffer, unsafeHasRoom, room, written, unsafePending: () => pending, unsafeLast: () => last }
+    return {
+      unsafeOffer,
+      unsafeHasRoom,
+      room,
+      written,
+      unsafePending: () => pending,
+      unsafeLast: () => last,
+      unsafeSafe: () => safe
+    }
   })

@@ -104,13 +104,13 @@ describe("layer", () => {
     })
   )
 
-  it.scopedLive("a handler whose connection is given up is interrupted", () =>
+  it.scopedLive("a handler whose own request turns out to be nonsense is interrupted", () =>
     Effect.gen(function* () {
       const started = yield* Deferred.make<void>()
       const ended = yield* Deferred.make<Exit.Exit<unknown, unknown>>()
       const server = yield* start(
         HttpLayerRouter.add(
-          "GET",
+          "POST",
           "/",
           Deferred.succeed(started, undefined).pipe(
             Effect.zipRight(Effect.never),
@@ -118,10 +118,33 @@ describe("layer", () => {
           )
         )
       )
-      const asking = yield* Effect.fork(server.raw("GET / HTTP/1.1\r\nhost: x\r\n\r\n", "nonsense\r\n\r\n"))
+      const head = "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+      const asking = yield* Effect.fork(server.raw(head, "nonsense\r\n\r\n"))
       yield* Deferred.await(started)
       assert.isTrue(Exit.isInterrupted(yield* Deferred.await(ended)))
       Http.assertError(parse(yield* Fiber.join(asking)), 400, "bad-request")
+    })
+  )
+
+  it.scopedLive("nonsense behind a request waits for the answer to the request", () =>
+    Effect.gen(function* () {
+      const started = yield* Deferred.make<void>()
+      const go = yield* Deferred.make<void>()
+      const server = yield* start(
+        HttpLayerRouter.add(
+          "GET",
+          "/",
+          Deferred.succeed(started, undefined).pipe(
+            Effect.zipRight(Deferred.await(go)),
+            Effect.as(HttpServerResponse.text("first"))
+          )
+        )
+      )
+      const asking = yield* Effect.fork(server.raw("GET / HTTP/1.1\r\nhost: x\r\n\r\n", "nonsense\r\n\r\n"))
+      yield* Deferred.await(started)
+      yield* Deferred.succeed(go, undefined)
+      const text = yield* Fiber.join(asking)
+      assert.match(text, /^HTTP\/1\.1 200 OK[^]*first[^]*HTTP\/1\.1 400 Bad Request[^]*"bad-request"/)
     })
   )
 })

@@ -57,7 +57,8 @@ describe("toJson", () => {
       ],
       [undefined, null],
       [() => 1, null],
-      [Option.some(1), { _id: "Option", _tag: "Some", value: 1 }],
+      [Option.some(1), 1],
+      [Option.none(), null],
       [Chunk.of(1), { _id: "Chunk", values: [1] }],
       [{ toJSON: () => ({ a: 1n }) }, { a: "1" }],
       [new URL("http://x/"), "http://x/"]

@@ -5,7 +5,8 @@ import { normalize } from "node:path/posix"
 
 /** The decoded segments. A slash or a dot that was encoded stays within its segment. */
 export const segmentsOf = (url: string): ReadonlyArray<string> => {
-  const [path = ""] = url.split("?", 1)
+  // The target may be given with its host: RFC 9112, section 3.2.2.
+  const [path = ""] = url.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, "").split("?", 1)
   return path.split("/").slice(1).map(decode)
 }
 

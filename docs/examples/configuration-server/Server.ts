@@ -45,12 +45,15 @@ const logs = ({ logDir }: Settings.Settings) => {
 
 const server = (settings: Settings.Settings) =>
   Layer.effectDiscard(welcome).pipe(
-    Layer.provide(Registrar.serve(app, { source, trustedProxies: settings.trustedProxies })),
+    Layer.provide(Registrar.serve(app, { source, trustedProxies: settings.trustedProxies, maxBodySize: 64 * 1024 })),
     Layer.provide(services(settings)),
-    Layer.provideMerge(NodeServer.layer(createServer, { host: settings.host, port: settings.port })),
+    Layer.provideMerge(NodeServer.layer(nodeServer, { host: settings.host, port: settings.port })),
     Layer.provide(logs(settings)),
     Layer.provide(NodeContext.layer)
   )
+
+/** A client that sends nothing for long is told so, and not waited for. */
+const nodeServer = () => createServer({ headersTimeout: 10_000, requestTimeout: 20_000 })
 
 const welcome = HttpServer.addressFormattedWith((address) =>
   Console.log(
