@@ -394,16 +394,16 @@ describe("bestEffort", () => {
     })
   )
 
-  it.effect("writes what it still has when it closes", () =>
+  it.effect("writes what it still has when it closes, and has nothing to say of it", () =>
     Effect.gen(function* () {
+      const { layer: log, lines } = yield* recordLog
       const { layer, records, state } = makeSink()
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          const sink = yield* use(AuditSink.bestEffort()(layer))
-          yield* sink.write(batch(1, 5))
-        })
-      )
+      yield* Effect.gen(function* () {
+        const sink = yield* use(AuditSink.bestEffort()(layer))
+        yield* sink.write(batch(1, 5))
+      }).pipe(Effect.scoped, Effect.provide(log))
       assert.deepStrictEqual(numbersOf(records), [1, 2, 3, 4, 5])
+      assert.deepStrictEqual(lines, [])
       assert.strictEqual(state.open, 0)
     })
   )

@@ -138,7 +138,17 @@ const respond = (response: ServerResponse, { status, headers, body }: Answer): v
     response.destroy()
     return
   }
-  response.writeHead(status, { ...headers, "content-type": "application/json", connection: "close" }).end(body)
+  // What is left of a response that could not be sent does not belong to this one.
+  for (const name of response.getHeaderNames()) response.removeHeader(name)
+  const length = Buffer.byteLength(body)
+  response
+    .writeHead(status, {
+      ...headers,
+      "content-type": "application/json",
+      "content-length": length,
+      connection: "close"
+    })
+    .end(body)
 }
 
 const statusOf = ({ code }: NodeJS.ErrnoException) => {
