@@ -509,6 +509,21 @@ describe("require", () => {
     )
   )
 
+  it.effect("is waited for once by all, and not by each event again", () =>
+    run(
+      ({ audit, sink }) =>
+        Effect.gen(function* () {
+          sink.state.mode = "hangs"
+          const adding = yield* Effect.fork(Effect.repeatN(audit.add(Ticked), 2))
+          yield* TestClock.adjust("3 seconds")
+          yield* Fiber.join(adding)
+          // At once, since somebody has waited in vain before.
+          assert.isTrue(Exit.isFailure(yield* Effect.exit(audit.require(Ticked))))
+        }),
+      { waitAtMost: "3 seconds", closeWithin: 0, capacity: { records: 1 } }
+    )
+  )
+
   it.effect("ends in time within a finalizer as well", () =>
     run(
       ({ audit, sink }) =>

@@ -282,6 +282,7 @@ describe("requests that cannot be read", () => {
   const requests: ReadonlyArray<readonly [name: string, method: string, path: string, Http.RequestOptions?]> = [
     ["malformed JSON", "POST", "/json", { body: "{", headers: json }],
     ["malformed JSON for a Schema", "POST", "/schema", { body: "{", headers: json }],
+    ["JSON that is nested too deep", "POST", "/json", { body: "[".repeat(300) + "]".repeat(300), headers: json }],
     ["JSON that does not fit the Schema", "POST", "/schema", { body: "{}", headers: json }],
     ["no body where there is a Schema", "POST", "/schema", { headers: json }],
     ["a header that does not fit its Schema", "GET", "/headers", { headers: { "x-count": "secret-value" } }],
@@ -346,6 +347,8 @@ describe("requests that cannot be read", () => {
         const server = yield* serve(App as Layer.Layer<never>, limited)
         const answer = yield* server.request("POST", path, { body: "x".repeat(1_001), headers: keepAlive })
         Http.assertError(answer, 413, "content-too-large")
+        // The rest of the body would be taken for the next request.
+        assert.strictEqual(answer.headers["connection"], "close")
         assert.strictEqual(answer.headers["connection"], "close")
         yield* assertQuiet(server)
       }))
@@ -360,6 +363,8 @@ describe("requests that cannot be read", () => {
           chunks: Array.from({ length: 20 }, () => "x".repeat(1_000))
         })
         Http.assertError(answer, 413, "content-too-large")
+        // The rest of the body would be taken for the next request.
+        assert.strictEqual(answer.headers["connection"], "close")
         assert.strictEqual(answer.headers["connection"], "close")
         yield* assertQuiet(server)
       }))
@@ -374,6 +379,8 @@ describe("requests that cannot be read", () => {
           chunks: [...Array.from({ length: 20 }, (_, n) => part(`count${n}`, "x".repeat(500))), "--x--\r\n"]
         })
         Http.assertError(answer, 413, "content-too-large")
+        // The rest of the body would be taken for the next request.
+        assert.strictEqual(answer.headers["connection"], "close")
         assert.strictEqual(answer.headers["connection"], "close")
         yield* assertQuiet(server)
       }))

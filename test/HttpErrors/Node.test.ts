@@ -1,6 +1,7 @@
-import { HttpLayerRouter, HttpServerResponse } from "@effect/platform"
+import { HttpApp, HttpLayerRouter, HttpServerResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { connect, type Socket } from "node:net"
 import * as ApiError from "../../src/ApiError.js"
 import * as ErrorRegistry from "../../src/ErrorRegistry.js"
 import * as Registrar from "../../src/Registrar.js"
@@ -145,6 +146,66 @@ describe("layer", () => {
       yield* Deferred.succeed(go, undefined)
       const text = yield* Fiber.join(asking)
       assert.match(text, /^HTTP\/1\.1 200 OK[^]*first[^]*HTTP\/1\.1 400 Bad Request[^]*"bad-request"/)
+    })
+  )
+
+  const unanswered: ReadonlyArray<readonly [name: string, bytes: string, status: number, id: string]> = [
+    ["a request without a host", "GET / HTTP/1.1\r\n\r\n", 400, "bad-request"],
+    ["an expectation that is none", "GET / HTTP/1.1\r\nhost: x\r\nexpect: cake\r\n\r\n", 417, "expectation-failed"],
+    ["CONNECT", "CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n", 501, "not-implemented"]
+  ]
+  for (const [name, bytes, status, id] of unanswered) {
+    it.scopedLive(`${name} is answered with ${id}`, () =>
+      Effect.gen(function* () {
+        const server = yield* start(Hello)
+        const text = yield* server.raw(bytes)
+        assert.match(text, new RegExp(`^HTTP/1\\.1 ${status} `))
+        assert.include(text, `{"error":{"id":"${id}","message":"`)
+      })
+    )
+  }
+
+  it.scopedLive("a response that cannot be sent is answered as an error of the server, whole", () =>
+    Effect.gen(function* () {
+      const prepared = (
+        prepare: (response: HttpServerResponse.HttpServerResponse) => HttpServerResponse.HttpServerResponse
+      ) =>
+        Effect.as(
+          HttpApp.appendPreResponseHandler((_request, response) => Effect.sync(() => prepare(response))),
+          HttpServerResponse.text("x")
+        )
+      const server = yield* start(
+        Layer.mergeAll(
+          HttpLayerRouter.add("GET", "/raw", Effect.succeed(HttpServerResponse.raw({ a: 1 }))),
+          HttpLayerRouter.add("GET", "/status", Effect.succeed(HttpServerResponse.text("x", { status: 99 }))),
+          HttpLayerRouter.add("GET", "/late-header", prepared(HttpServerResponse.setHeader("a", "a\r\nb"))),
+          HttpLayerRouter.add("GET", "/late-status", prepared(HttpServerResponse.setStatus(99)))
+        )
+      )
+      for (const path of ["/raw", "/status", "/late-header", "/late-status"]) {
+        Http.assertError(yield* server.request("GET", path), 500, "internal-server-error")
+      }
+    })
+  )
+
+  it.scopedLive("connections that never become requests do not hold up the end", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const server = yield* Scope.extend(start(Hello), scope)
+      const connected = (bytes: string) =>
+        Effect.acquireRelease(
+          Effect.async<Socket>((resume) => {
+            const socket = connect(server.port, "127.0.0.1", () =>
+              socket.write(bytes, () => resume(Effect.succeed(socket)))
+            )
+            socket.on("error", () => {})
+          }),
+          (socket) => Effect.sync(() => socket.destroy())
+        )
+      for (const bytes of ["", "GET / HTTP/1.1\r\nhost: x\r\n"]) yield* connected(bytes)
+      // One after them, so that they have arrived.
+      assert.strictEqual((yield* server.request("GET", "/")).status, 200)
+      yield* Scope.close(scope, Exit.void)
     })
   )
 })

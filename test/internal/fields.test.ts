@@ -78,3 +78,52 @@ describe("makeEncoder", () => {
     assert.isAtMost(calls, 10)
   })
 })
+
+describe("secrets", () => {
+  const Secret = Schema.RedactedFromSelf(Schema.String)
+  const secret = Redacted.make("hunter2")
+
+  it("are not handed to the application's own encoders, which could take them out", () => {
+    const { details, problems } = makeEncoder({
+      union: Schema.transform(Schema.String, Schema.NullOr(Secret), {
+        strict: true,
+        decode: (text) => Redacted.make(text),
+        encode: (value) => (value === null ? "" : Redacted.value(value))
+      }),
+      inside: Schema.transform(Schema.String, Schema.Struct({ user: Schema.String, key: Secret }), {
+        strict: true,
+        decode: (user) => ({ user, key: Redacted.make(user) }),
+        encode: ({ user, key }) => user + Redacted.value(key)
+      }),
+      filtered: Schema.transform(Schema.String, Secret.pipe(Schema.filter(() => true)), {
+        strict: true,
+        decode: (text) => Redacted.make(text),
+        encode: (value) => Redacted.value(value)
+      }),
+      maybe: Schema.OptionFromNullOr(Schema.Redacted(Schema.String)),
+      json: Schema.parseJson(Schema.Struct({ key: Schema.Redacted(Schema.String) }))
+    })(
+      {
+        union: secret,
+        inside: { user: "ada", key: secret },
+        filtered: secret,
+        maybe: Option.some(secret),
+        json: { key: secret }
+      },
+      "omit"
+    )
+    assert.deepStrictEqual(problems, [])
+    assert.deepStrictEqual(details, {
+      union: "<redacted>",
+      inside: { user: "ada", key: "<redacted>" },
+      filtered: "<redacted>",
+      maybe: "<redacted>",
+      json: '{"key":"<redacted>"}'
+    })
+  })
+
+  it("are secrets even where they come as plain text", () => {
+    const { details } = makeEncoder({ key: Schema.Redacted(Schema.String) })({ key: "hunter2" }, "keep")
+    assert.deepStrictEqual(details, { key: "<redacted>" })
+  })
+})

@@ -203,6 +203,26 @@ describe("open", () => {
   )
 
   test(
+    "has the torn line safe elsewhere before it is cut off",
+    Effect.gen(function* () {
+      const path = yield* temporaryPath
+      yield* writeText(path, "a\ntorn")
+      const done: Array<string> = []
+      yield* Effect.asVoid(
+        LogFile.open({ path }).pipe(
+          Effect.scoped,
+          withFaults((operation, at) => {
+            done.push(`${operation} ${at.endsWith(".torn") ? "torn" : "log"}`)
+            return undefined
+          })
+        )
+      )
+      assert.isBelow(done.indexOf("sync torn"), done.indexOf("truncate log"))
+      assert.include(done, "sync torn")
+    })
+  )
+
+  test(
     "leaves a torn line alone while there is nowhere to keep it",
     Effect.gen(function* () {
       const path = yield* temporaryPath
