@@ -61,6 +61,8 @@ const tryPackage = (folder) => {
   const versions = [...Object.keys(manifest.peerDependencies), "typescript", "@types/node"].map(
     (name) => `${name}@${readJson(join(root, "node_modules", name, "package.json")).version}`
   )
+  // As the README says: the declarations of @effect/platform-node need those of ws.
+  versions.push("@types/ws@8")
   run(project, "npm", "install", "--no-audit", "--no-fund", join(folder, filename), ...versions)
 
   const modules = Object.keys(manifest.exports)
