@@ -77,7 +77,7 @@ const section = ({ title, unit, meaning }, measured) => {
 const introduction = `# Benchmarks
 
 \`\`\`sh
-npm run bench
+npm run bench${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(" ")}` : ""}
 \`\`\`
 
 Measured with ${availableParallelism()} cores and Node ${process.versions.node.split(".", 2).join(".")}, the load on the same
