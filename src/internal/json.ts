@@ -39,7 +39,6 @@ export const toText = (value: unknown): string => {
  */
 export const stringify = (value: Json): string => JSON.stringify(value).replace(unsafe, escape)
 
-// eslint-disable-next-line no-control-regex
 const unsafe = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
 const escape = (char: string) => "\\u" + char.charCodeAt(0).toString(16).padStart(4, "0")
 
