@@ -23,10 +23,16 @@
 import { HttpApiSchema } from "@effect/platform"
 import { Data, Either, Pipeable, Predicate, Schema } from "effect"
 import type { Cause, Types } from "effect"
-import { makeEncoder, withoutSecrets, type Encoder, type Fields } from "./internal/fields.js"
+import {
+  givenOrAny,
+  makeEncoder,
+  withoutSecrets,
+  type Encoder,
+  type Fields,
+  type ServiceProblem
+} from "./internal/fields.js"
 import { safeHeaders } from "./internal/headers.js"
 import { stringify, type Json } from "./internal/json.js"
-import type { IsLiteral } from "./internal/literal.js"
 import * as MessageTemplate from "./MessageTemplate.js"
 
 /**
@@ -192,8 +198,7 @@ type ErasedOptions = Options<number, string, Fields>
 
 const declare = (id: string, options: ErasedOptions) => {
   const template = MessageTemplate.parse(options.message)
-  const asked = options.fields ?? {}
-  const fields = Object.keys(asked).length > 0 ? asked : jsonFields(template)
+  const fields = givenOrAny(options.fields, MessageTemplate.parametersOf(template))
   const names = Object.keys(fields).filter((name) => !isReserved(name))
   const render = renderer(id, options, template, fields, names)
 
@@ -248,9 +253,6 @@ const declare = (id: string, options: ErasedOptions) => {
 }
 
 const astByClass = new WeakMap<object, Schema.Schema.All["ast"]>()
-
-const jsonFields = (template: Any["template"]): Fields =>
-  Either.isRight(template) ? Object.fromEntries(template.right.parameters.map((name) => [name, Schema.Unknown])) : {}
 
 /** Members that an error has already. */
 const reserved = ["_tag", "name", "message", "stack", "cause", "__proto__"] as const
@@ -404,7 +406,7 @@ export type Check<Problem> = [Problem] extends [never] ? unknown : Problem
 export type OptionsProblem<Status extends number, Text extends string, F extends Fields> = [
   MessageTemplate.Malformed<Text>
 ] extends [never]
-  ? StatusProblem<Status> | ReservedProblem<keyof F> | MissingField<Text, F> | ServiceProblem<F>
+  ? StatusProblem<Status> | ReservedProblem<keyof F> | MessageTemplate.Missing<Text, keyof F> | ServiceProblem<F>
   : MessageTemplate.Malformed<Text>
 
 type StatusProblem<Status extends number> = number extends Status
@@ -418,20 +420,6 @@ type Digit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
 type ReservedProblem<Name> = Name extends (typeof reserved)[number]
   ? `The field name '${Name}' is taken by every error`
   : never
-
-/** Of fields known only at run time nobody knows what they need: what cannot be encoded is left out then. */
-type ServiceProblem<F extends Fields> = string extends keyof F
-  ? never
-  : [Schema.Struct.Context<F>] extends [never]
-    ? never
-    : "The Schemas of the fields must not need services"
-
-type MissingField<Text extends string, F> =
-  IsLiteral<Text> extends false
-    ? never
-    : Exclude<MessageTemplate.Parameters<Text>, keyof F> extends infer Name extends string
-      ? `The message names '{${Name}}', which is not one of the fields`
-      : never
 
 type ExceptionProblem<Text extends string> = [MessageTemplate.Malformed<Text>] extends [never]
   ? MessageTemplate.Parameters<Text> extends infer Name extends string

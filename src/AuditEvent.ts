@@ -17,7 +17,7 @@
  */
 import { Either, Schema } from "effect"
 import type { Check, FieldsOf } from "./ApiError.js"
-import { makeEncoder, type Encoder, type Fields } from "./internal/fields.js"
+import { givenOrAny, makeEncoder, type Encoder, type Fields, type ServiceProblem } from "./internal/fields.js"
 import { levels, type Level } from "./internal/level.js"
 import type { IsLiteral } from "./internal/literal.js"
 import * as MessageTemplate from "./MessageTemplate.js"
@@ -128,9 +128,9 @@ export const make = <
 ): AuditEvent<Type, Text, Given<Text, F>> => {
   const given: Options<Text, F> = options
   const template = MessageTemplate.parse(given.message)
-  const asked = given.fields ?? {}
+  const asked = MessageTemplate.parametersOf(template).filter((name) => !isContextName(name))
   // What the type says as well: without fields, those that the template asks for.
-  const fields = (Object.keys(asked).length > 0 ? asked : jsonFields(template)) as Given<Text, F>
+  const fields = givenOrAny(given.fields, asked) as Given<Text, F>
   let encoder: Encoder | undefined
   return {
     [TypeId]: TypeId,
@@ -143,13 +143,6 @@ export const make = <
     encode: (values, onMisfit) => (encoder ??= makeEncoder(fields))(values, onMisfit)
   }
 }
-
-const jsonFields = (template: Any["template"]): Fields =>
-  Either.isRight(template)
-    ? Object.fromEntries(
-        template.right.parameters.filter((name) => !isContextName(name)).map((name) => [name, Schema.Unknown])
-      )
-    : {}
 
 /**
  * What is wrong with a declaration, as far as it can be seen without the other ones.
@@ -198,7 +191,7 @@ export type NeedsContext<E extends Any> =
  * @category type-level
  */
 export type OptionsProblem<Text extends string, F extends Fields> = [MessageTemplate.Malformed<Text>] extends [never]
-  ? TakenField<keyof F> | MissingField<Text, F> | ServiceProblem<F>
+  ? TakenField<keyof F> | MessageTemplate.Missing<Text, keyof F | ContextName> | ServiceProblem<F>
   : MessageTemplate.Malformed<Text>
 
 type TakenField<Name> = string extends Name
@@ -206,17 +199,3 @@ type TakenField<Name> = string extends Name
   : Name extends ContextName
     ? `The field '${Name}' comes from AuditContext and cannot be declared`
     : never
-
-type MissingField<Text extends string, F> =
-  IsLiteral<Text> extends false
-    ? never
-    : Exclude<MessageTemplate.Parameters<Text>, keyof F | ContextName> extends infer Name extends string
-      ? `The message names '{${Name}}', which is not one of the fields`
-      : never
-
-/** Of fields known only at run time nobody knows what they need: what cannot be encoded keeps its plain JSON form then. */
-type ServiceProblem<F extends Fields> = string extends keyof F
-  ? never
-  : [Schema.Struct.Context<F>] extends [never]
-    ? never
-    : "The Schemas of the fields must not need services"

@@ -274,9 +274,9 @@ export const layer = (options?: Options): Layer.Layer<AuditLog, never, AuditSink
   Layer.scoped(AuditLog, make(options))
 
 const missingParameters = (event: AuditEvent.Any, params: object): ReadonlyArray<string> =>
-  Either.isRight(event.template)
-    ? event.template.right.parameters.filter((name) => !AuditEvent.isContextName(name) && !hasOwn(params, name))
-    : []
+  MessageTemplate.parametersOf(event.template).filter(
+    (name) => !AuditEvent.isContextName(name) && !hasOwn(params, name)
+  )
 
 /** A proxy is the application's code, and may throw. */
 const hasOwn = (params: object, name: string): boolean => {
@@ -299,7 +299,7 @@ const makeRecord = (input: {
 }) => {
   const { event, context, date, source } = input
   const known: Readonly<Record<string, unknown>> = Option.isSome(context) ? { ...context.value } : {}
-  const named = Either.isRight(event.template) ? event.template.right.parameters : []
+  const named = MessageTemplate.parametersOf(event.template)
   const details: Record<string, Json> = {}
   for (const name of AuditEvent.contextNames) {
     const value = known[name]

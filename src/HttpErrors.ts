@@ -193,6 +193,11 @@ export const serverAnswer =
   }
 
 type Registry = typeof ErrorRegistry.Service
+
+/** What answers for the status of a built-in error, after overrides. */
+const current = (registry: Registry, builtIn: ApiError.Any): ApiError.Any =>
+  registry.errorFor(builtIn.status) ?? builtIn
+
 type MethodsOf = (url: string) => ReadonlyArray<string>
 type Answer = Effect.Effect<HttpServerResponse.HttpServerResponse>
 
@@ -209,14 +214,15 @@ const answerReadable = (registry: Registry, cause: Cause.Cause<unknown>, methods
   if (Cause.isInterruptedOnly(cause) && !Cause.isEmpty(cause)) {
     // Passed on with nothing but the interruption in it.
     if (isClientAbort(cause)) return Effect.failCause(cause as Cause.Cause<never>)
-    return send(registry.errorFor(503) ?? ServiceUnavailable)
+    return send(current(registry, ServiceUnavailable))
   }
   // The platform's way out of a handler: a response thrown as a defect is a response.
   const thrown = Chunk.findFirst(Cause.defects(cause), HttpServerResponse.isServerResponse)
   if (Option.isSome(thrown)) return Effect.succeed(thrown.value)
 
-  const primary = Option.getOrUndefined(Option.orElse(Cause.failureOption(cause), () => Cause.dieOption(cause)))
-  const isDefect = Option.isNone(Cause.failureOption(cause))
+  const failure = Cause.failureOption(cause)
+  const isDefect = Option.isNone(failure)
+  const primary = Option.getOrUndefined(Option.orElse(failure, () => Cause.dieOption(cause)))
   const expected = answerExpected(registry, primary, isDefect, methodsOf)
   if (expected === undefined) return answerException(registry, primary, cause)
   // Defects beside an expected failure, of a finalizer for example, answer nothing, but must not vanish either.
@@ -238,16 +244,16 @@ const answerExpected = (
   if (failure instanceof HttpServerError.RouteNotFound) return answerNotFound(registry, failure.request, methodsOf)
   if (failure instanceof HttpServerError.RequestError) {
     return failure.cause instanceof BoundedRequest.BodyTooLarge
-      ? sendLast(registry.errorFor(413) ?? ContentTooLarge)
-      : send(registry.errorFor(400) ?? BadRequest)
+      ? sendLast(current(registry, ContentTooLarge))
+      : send(current(registry, BadRequest))
   }
   if (failure instanceof Multipart.MultipartError && failure.reason !== "InternalError") {
     return failure.reason === "Parse"
-      ? send(registry.errorFor(400) ?? BadRequest)
-      : sendLast(registry.errorFor(413) ?? ContentTooLarge)
+      ? send(current(registry, BadRequest))
+      : sendLast(current(registry, ContentTooLarge))
   }
   // As a failure it is a request that did not decode; whoever makes it a defect says that it was not the client's doing.
-  if (ParseResult.isParseError(failure) && !isDefect) return send(registry.errorFor(400) ?? BadRequest)
+  if (ParseResult.isParseError(failure) && !isDefect) return send(current(registry, BadRequest))
   if (ApiError.isApiError(failure)) {
     const error = registry.errorOf(failure)
     if (error !== undefined) return send(error, failure)
@@ -256,10 +262,7 @@ const answerExpected = (
 }
 
 const answerException = (registry: Registry, exception: unknown, cause: Cause.Cause<unknown>): Answer =>
-  Effect.flatMap(
-    send(registry.errorOf(exception) ?? registry.errorFor(500) ?? InternalServerError),
-    logException(cause)
-  )
+  Effect.flatMap(send(registry.errorOf(exception) ?? current(registry, InternalServerError)), logException(cause))
 
 /** Says in the application log what the client must not know, under an id that the client is told. */
 const logException = (cause: Cause.Cause<unknown>) => (response: HttpServerResponse.HttpServerResponse) =>
@@ -298,17 +301,17 @@ const answerNotFound = (
   methodsOf: MethodsOf
 ): Answer => {
   const allow = methodsOf(request.url).join(", ")
-  if (allow === "") return send(registry.errorFor(404) ?? NotFound)
+  if (allow === "") return send(current(registry, NotFound))
   if (request.method === "OPTIONS") return Effect.succeed(HttpServerResponse.empty({ status: 200, headers: { allow } }))
-  return Effect.map(send(registry.errorFor(405) ?? MethodNotAllowed), HttpServerResponse.setHeader("allow", allow))
+  return Effect.map(send(current(registry, MethodNotAllowed)), HttpServerResponse.setHeader("allow", allow))
 }
 
 const answerAborted = (registry: Registry, aborted: Aborted): Answer => {
   const { status, id, description, headers } = aborted
   if (!isErrorStatus(status)) {
-    return warnAbort(
+    return saying(
       `abort was given ${String(status)}, which is not an error status`,
-      send(registry.errorFor(500) ?? InternalServerError)
+      send(current(registry, InternalServerError))
     )
   }
   const found = id === undefined ? undefined : registry.errorFor(status, id)
@@ -325,24 +328,18 @@ const answerAborted = (registry: Registry, aborted: Aborted): Answer => {
       : []),
     ...safe.problems.map((problem) => `abort with ${status}: ${problem}`)
   ]
-  return mistakes.length === 0 ? answered : warnAbort(mistakes.join("; "), answered)
+  return mistakes.length === 0 ? answered : saying(mistakes.join("; "), answered)
 }
 
-const warnAbort = (mistake: string, answered: Answer): Answer =>
+/** The answer, with a mistake of the program said in the application log. */
+const saying = (mistake: string, answered: Answer): Answer =>
   Effect.zipRight(Effect.annotateLogs(Effect.logError(mistake), "module", "effect-registrar"), answered)
 
 const send = (error: ApiError.Any, instance: object = {}): Answer => {
   const { status, headers, body, problems } = error.answer(instance)
-  const response = json(status, body, headers)
-  if (problems.length === 0) return Effect.succeed(response)
-  return Effect.as(
-    Effect.annotateLogs(
-      Effect.logError(`The answer '${error.id}' is incomplete: ${problems.join("; ")}`),
-      "module",
-      "effect-registrar"
-    ),
-    response
-  )
+  const answered = Effect.succeed(json(status, body, headers))
+  if (problems.length === 0) return answered
+  return saying(`The answer '${error.id}' is incomplete: ${problems.join("; ")}`, answered)
 }
 
 /** The platform answers a header that cannot be sent with an empty 500. */

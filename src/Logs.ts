@@ -19,6 +19,7 @@ import * as AppLog from "./AppLog.js"
 import type { Level } from "./AuditEvent.js"
 import * as AuditSink from "./AuditSink.js"
 import * as FileSink from "./AuditSink/File.js"
+import { count, text } from "./internal/config.js"
 import { levels } from "./internal/level.js"
 
 /**
@@ -85,18 +86,6 @@ const level = (key: string): Config.Config<Level> =>
     Either.fromNullable(levelByName[given.toUpperCase()], () =>
       ConfigError.InvalidData([], `Expected one of ${levels.join(", ")} but received ${JSON.stringify(given)}`)
     )
-  )
-
-const text = (key: string) =>
-  Config.string(key).pipe(
-    Config.validate({ message: "Expected a text that is not empty", validation: (t) => t !== "" })
-  )
-
-const count = (key: string) =>
-  Config.integer().pipe(
-    Config.validate({ message: "Expected a number that is not negative", validation: (number) => number >= 0 }),
-    // Around it, or what is not valid would have no name.
-    Config.nested(key)
   )
 
 const orUndefined = <A>(config: Config.Config<A>) => Config.map(Config.option(config), Option.getOrUndefined)

@@ -105,6 +105,14 @@ export const parse = (text: string): Either.Either<MessageTemplate, MalformedTem
 }
 
 /**
+ * The parameters of a template; none, where it is malformed.
+ *
+ * @internal
+ */
+export const parametersOf = (template: Either.Either<MessageTemplate, MalformedTemplate>): ReadonlyArray<string> =>
+  Either.isRight(template) ? template.right.parameters : []
+
+/**
  * Fills in the parameters. Text stays as it is; other values appear in their JSON form, a parameter without a value as
  * `null`. Braces in values are not expanded. Total: whatever the values are, it returns a string.
  *
@@ -143,6 +151,18 @@ export type Parameters<Text extends string> = IsLiteral<Text> extends true ? Par
  * @category type-level
  */
 export type Malformed<Text extends string> = IsLiteral<Text> extends true ? ProblemOf<Text> : never
+
+/**
+ * The sentence that says which parameter of a template is not among the names, or `never`.
+ *
+ * @category type-level
+ */
+export type Missing<Text extends string, Names> =
+  IsLiteral<Text> extends false
+    ? never
+    : Exclude<Parameters<Text>, Names> extends infer Name extends string
+      ? `The message names '{${Name}}', which is not one of the fields`
+      : never
 
 type ParametersOf<Text extends string, Names> = Text extends `${string}{${infer Rest}`
   ? Rest extends `{${infer Literal}`

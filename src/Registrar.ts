@@ -31,6 +31,7 @@ import * as BuiltInErrors from "./BuiltInErrors.js"
 import * as ErrorRegistry from "./ErrorRegistry.js"
 import * as HttpAudit from "./HttpAudit.js"
 import * as HttpErrors from "./HttpErrors.js"
+import { count, text } from "./internal/config.js"
 import * as Drain from "./internal/drain.js"
 import { Refusals, settle } from "./Registration.js"
 import type { InvalidDefinition, Refusal, Registered, RegistrationConflict } from "./Registration.js"
@@ -158,18 +159,8 @@ interface MiddlewareConfig {
  * @category config
  */
 export const config: Config.Config<Options> = Config.all({
-  source: Config.string("LOG_SOURCE").pipe(
-    Config.validate({ message: "Expected a text that is not empty", validation: (source) => source !== "" }),
-    Config.withDefault("app")
-  ),
-  trustedProxies: Config.withDefault(
-    Config.integer().pipe(
-      Config.validate({ message: "Expected a number that is not negative", validation: (number) => number >= 0 }),
-      // Around it, or what is not valid would have no name.
-      Config.nested("TRUSTED_PROXIES")
-    ),
-    0
-  )
+  source: Config.withDefault(text("LOG_SOURCE"), "app"),
+  trustedProxies: Config.withDefault(count("TRUSTED_PROXIES"), 0)
 })
 
 /**
@@ -205,11 +196,10 @@ const wrongOptions = (options: Options = {}): ReadonlyArray<Refusal> => {
 /** Opens for requests, once everything is registered and nothing was refused. */
 const listen = (options?: Options) =>
   Effect.gen(function* () {
-    const registry = yield* ErrorRegistry.ErrorRegistry
-    yield* settle([...(yield* Refusals), ...(yield* registry.undecided)])
+    const errors = yield* ErrorRegistry.ErrorRegistry
+    yield* settle([...(yield* Refusals), ...(yield* errors.undecided)])
     const router = yield* HttpLayerRouter.HttpRouter
     const drain = yield* Drain.Drain
-    const errors = yield* ErrorRegistry.ErrorRegistry
     const server = HttpServer.serve(router.asHttpEffect(), HttpErrors.lastResort(errors))
     // Closes before the server does: it still takes requests, and refuses them, while the last ones finish.
     const drainFirst = Layer.scopedDiscard(Effect.addFinalizer(() => drain.close(options?.drainWithin ?? "20 seconds")))

@@ -24,6 +24,7 @@ import * as AuditRecord from "../src/AuditRecord.js"
 import { AuditSink, AuditSinkError, type Batch } from "../src/AuditSink.js"
 import { AuditUnavailable } from "../src/BuiltInErrors.js"
 import * as Extension from "../src/Extension.js"
+import { hostileProxy, throwAlways } from "./support/hostile.js"
 import * as Registrar from "../src/Registrar.js"
 
 const Moved = AuditEvent.make("test-moved", { level: "Info", message: "Moved {what} to {where}" })
@@ -210,19 +211,6 @@ describe("add", () => {
     },
     kept: 1
   }
-  const throwAlways = () => {
-    throw new Error("trap")
-  }
-  const hostileProxy = new Proxy(
-    {},
-    {
-      get: throwAlways,
-      has: throwAlways,
-      ownKeys: throwAlways,
-      getPrototypeOf: throwAlways,
-      getOwnPropertyDescriptor: throwAlways
-    }
-  )
   const revoked = Proxy.revocable([], {})
   revoked.revoke()
   // Written out as a tree it has 2^40 leaves.

@@ -32,6 +32,7 @@ import * as AppLog from "../src/AppLog.js"
 import * as BuiltInErrors from "../src/BuiltInErrors.js"
 import * as ErrorRegistry from "../src/ErrorRegistry.js"
 import * as Extension from "../src/Extension.js"
+import { hostileProxy as proxy, throwAlways } from "./support/hostile.js"
 import * as HttpErrors from "../src/HttpErrors.js"
 import * as Registrar from "../src/Registrar.js"
 import * as Http from "./support/http.js"
@@ -446,19 +447,6 @@ describe("answers", () => {
       }
     }))
 
-  const throwAlways = () => {
-    throw new Error("trap")
-  }
-  const proxy = new Proxy(
-    {},
-    {
-      get: throwAlways,
-      has: throwAlways,
-      ownKeys: throwAlways,
-      getPrototypeOf: throwAlways,
-      getOwnPropertyDescriptor: throwAlways
-    }
-  )
   const exceptions: ReadonlyArray<readonly [name: string, exception: unknown]> = [
     ["an Error", new TypeError("hunter2")],
     ["text", "hunter2"],

@@ -8,6 +8,19 @@ import { makeAllowance, setMember, toJson, type Json } from "./json.js"
 /** Schemas by field name. */
 export type Fields = Readonly<Record<string, Schema.Struct.Field>>
 
+/** The Schemas that are given or, where none are, one for each name, which takes any value. */
+export const givenOrAny = (given: Fields | undefined, names: ReadonlyArray<string>): Fields =>
+  given !== undefined && Object.keys(given).length > 0
+    ? given
+    : Object.fromEntries(names.map((name) => [name, Schema.Unknown]))
+
+/** A sentence, or `never`. Of fields known only at run time nobody knows what they need: then, what cannot be encoded is a misfit. */
+export type ServiceProblem<F extends Fields> = string extends keyof F
+  ? never
+  : [Schema.Struct.Context<F>] extends [never]
+    ? never
+    : "The Schemas of the fields must not need services"
+
 export interface Encoded {
   readonly details: Record<string, Json>
   /** The fields that do not fit their Schema, and why. */
@@ -23,11 +36,11 @@ export type Encoder = (values: Readonly<Record<string, unknown>>, onMisfit: OnMi
  * Fields without a Schema are taken in their JSON form. The details come in the order of the Schemas, then of the values.
  */
 export const makeEncoder = (fields: Fields): Encoder => {
-  const encoders = Object.entries(fields).map(([field, schema]) => ({
-    field,
-    encode: encodeField(field, schema),
-    isSecret: holdsSecrets(Schema.Struct({ [field]: schema }).ast)
-  }))
+  // Each field is a Schema of its own, so that optional and renamed fields work as they do in a Struct.
+  const encoders = Object.entries(fields).map(([field, schema]) => {
+    const { ast } = Schema.Struct({ [field]: schema })
+    return { field, encode: encodeField(field, ast), isSecret: holdsSecrets(ast) }
+  })
 
   return (given, onMisfit) => {
     const values = snapshot(given)
@@ -53,9 +66,7 @@ export const makeEncoder = (fields: Fields): Encoder => {
   }
 }
 
-/** One field as a Schema of its own, so that optional and renamed fields work as they do in a Struct. */
-const encodeField = (field: string, schema: Schema.Struct.Field) => {
-  const { ast } = Schema.Struct({ [field]: schema })
+const encodeField = (field: string, ast: AST.AST) => {
   const encode = Schema.encodeUnknownEither(
     Schema.make<unknown, Readonly<Record<string, unknown>>>(withoutSecrets(ast))
   )
