@@ -1,7 +1,7 @@
 /**
  * Where audit records go.
  *
- * A sink writes a batch and says when it is safe. Sinks are Layers, and compose as such: `combine` writes to several,
+ * A sink writes batches, and says when they are durable. Sinks are Layers, and compose as such: `combine` writes to several,
  * `filter` keeps what is important enough, `bestEffort` makes a sink optional. The file sink lives in `AuditSink/File`.
  *
  * @example
@@ -19,6 +19,15 @@ import type { AuditRecord } from "./AuditRecord.js"
 import { isAtLeast, toWire, type Level } from "./internal/level.js"
 
 /**
+ * How safe a record is. `"accepted"`: it waits in this program's memory. `"written"`: the operating system has it, and it
+ * survives the end of this program, but maybe not a loss of power. `"durable"`: it survives that as well, as far as the disk
+ * keeps what it confirms.
+ *
+ * @category models
+ */
+export type Durability = "accepted" | "written" | "durable"
+
+/**
  * @category models
  */
 export type Batch = Arr.NonEmptyReadonlyArray<AuditRecord>
@@ -28,11 +37,19 @@ export type Batch = Arr.NonEmptyReadonlyArray<AuditRecord>
  */
 export interface Service {
   /**
-   * Succeeds once every record of the batch is as safe as this sink can make it; says the cause when it could not. Called by
-   * one writer at a time, in order. After a failure the same records are given again, at the head of a later batch, until
-   * they are written: a sink that has already stored a part of them must recognise the record objects.
+   * Succeeds once the operating system, or the server, has every record of the batch: they survive the end of this program.
+   * Called by one writer, in order, and never while `sync` runs.
    */
   readonly write: (batch: Batch) => Effect.Effect<void, AuditSinkError>
+
+  /**
+   * Succeeds once everything written before is durable: as safe as this sink can make it. Where that is so when `write`
+   * succeeds, there is nothing to do.
+   *
+   * After a failure of either, whatever was not synced is given to `write` again, the same record objects at the head of a
+   * later batch, until it succeeds: a sink that has stored a part of them must recognise them.
+   */
+  readonly sync: Effect.Effect<void, AuditSinkError>
 }
 
 /**
@@ -63,7 +80,10 @@ export class AuditSinkError extends Data.TaggedError("AuditSinkError")<{
  * @category sinks
  */
 export const memory = (records: Ref.Ref<ReadonlyArray<AuditRecord>>): Layer.Layer<AuditSink> =>
-  Layer.succeed(AuditSink, { write: (batch) => Ref.update(records, (written) => [...written, ...batch]) })
+  Layer.succeed(AuditSink, {
+    write: (batch) => Ref.update(records, (written) => [...written, ...batch]),
+    sync: Effect.void
+  })
 
 /**
  * One line per record on standard output.
@@ -71,7 +91,8 @@ export const memory = (records: Ref.Ref<ReadonlyArray<AuditRecord>>): Layer.Laye
  * @category sinks
  */
 export const console: Layer.Layer<AuditSink> = Layer.succeed(AuditSink, {
-  write: (batch) => Console.log(batch.map((record) => record.line).join("\n"))
+  write: (batch) => Console.log(batch.map((record) => record.line).join("\n")),
+  sync: Effect.void
 })
 
 /**
@@ -82,8 +103,8 @@ export const console: Layer.Layer<AuditSink> = Layer.succeed(AuditSink, {
 export const empty: Layer.Layer<AuditSink> = Layer.sync(AuditSink, () => nothing)
 
 /**
- * Writes every record to all sinks, at the same time. A record is safe once it is safe in each of them; where one fails, only
- * that one is given the records again.
+ * Writes every record to all sinks, at the same time. A record is written, or durable, once it is so in each of them; where one
+ * fails, only that one is given the records again.
  *
  * @category combinators
  */
@@ -98,27 +119,31 @@ export const combine = <Layers extends ReadonlyArray<Layer.Layer<AuditSink, unkn
 }
 
 const combineAll = (sinks: ReadonlyArray<Service>): Service => {
-  // What a member has stored of a batch that failed elsewhere: the batch comes again, and must not be doubled here.
-  const storedByMember: Array<WeakSet<AuditRecord> | undefined> = sinks.map(() => undefined)
+  // What a member has of a batch that failed elsewhere: the batch comes again, and must not be doubled here.
+  const members = sinks.map((sink) => ({ sink, durable: new WeakSet<AuditRecord>(), written: new Set<AuditRecord>() }))
 
-  const writeTo = (sink: Service, member: number, batch: Batch) => {
-    const stored = storedByMember[member]
-    const missing = stored === undefined ? batch : batch.filter((record) => !stored.has(record))
-    return Effect.exit(isBatch(missing) ? sink.write(missing) : Effect.void)
-  }
+  /** The same with each member, at the same time, so that a failure of one does not keep the others from it. */
+  const withEach = (use: (member: (typeof members)[number]) => Effect.Effect<void, AuditSinkError>) =>
+    Effect.forEach(members, (member) => Effect.exit(use(member)), { concurrency: "unbounded" }).pipe(
+      Effect.flatMap((exits) => exits.find(Exit.isFailure) ?? Effect.void)
+    )
 
   return {
     write: (batch) =>
-      Effect.forEach(sinks, (sink, member) => writeTo(sink, member, batch), { concurrency: "unbounded" }).pipe(
-        Effect.flatMap((exits) => {
-          const failed = exits.find(Exit.isFailure)
-          exits.forEach((exit, member) => {
-            if (failed === undefined) storedByMember[member] = undefined
-            else if (Exit.isSuccess(exit)) storedByMember[member] = new WeakSet(batch)
-          })
-          return failed ?? Effect.void
+      withEach(({ sink, durable, written }) => {
+        const missing = batch.filter((record) => !durable.has(record) && !written.has(record))
+        if (!isBatch(missing)) return Effect.void
+        return Effect.tap(sink.write(missing), () => missing.forEach((record) => written.add(record)))
+      }),
+    sync: withEach((member) =>
+      Effect.onExit(member.sink.sync, (exit) =>
+        Effect.sync(() => {
+          if (Exit.isSuccess(exit)) for (const record of member.written) member.durable.add(record)
+          // What could not be synced is lost there, as far as anybody knows, and has to be written again.
+          member.written = new Set()
         })
       )
+    )
   }
 }
 
@@ -136,7 +161,8 @@ export const filter =
         write: (batch) => {
           const kept = batch.filter((record) => isAtLeast(record.level, toWire(minimum)))
           return isBatch(kept) ? sink.write(kept) : Effect.void
-        }
+        },
+        sync: sink.sync
       }))
     )
 
@@ -167,7 +193,7 @@ const decouple = Effect.fnUntraced(function* (sink: Service, capacity: number, c
   let pending = 0
 
   const forward = Effect.fnUntraced(function* (batch: Batch) {
-    const exit = yield* Effect.exit(sink.write(batch))
+    const exit = yield* Effect.exit(Effect.zipRight(sink.write(batch), sink.sync))
     pending -= batch.length
     if (Exit.isFailure(exit)) {
       if (missed === 0) yield* Effect.logWarning("An optional audit sink fails; records are left out of it", exit.cause)
@@ -210,11 +236,12 @@ const decouple = Effect.fnUntraced(function* (sink: Service, capacity: number, c
           missed += refused.length
           pending -= refused.length
         })
-      })
+      }),
+    sync: Effect.void
   } satisfies Service
 })
 
-const nothing: Service = { write: () => Effect.void }
+const nothing: Service = { write: () => Effect.void, sync: Effect.void }
 
 const isBatch = (records: ReadonlyArray<AuditRecord>): records is Batch => records.length > 0
 

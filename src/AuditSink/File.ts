@@ -67,7 +67,9 @@ export const make = (options: Options): Effect.Effect<Service, AuditSinkError, F
             Effect.mapError(toSinkError(options))
           )
           // Interrupted before it remembers, it would store these records twice.
-        }).pipe(Effect.uninterruptible)
+        }).pipe(Effect.uninterruptible),
+      // Until the file tells the two steps apart.
+      sync: Effect.void
     }
   })
 
