@@ -21,16 +21,15 @@
  *   Effect.provide(Cleanup.layer.pipe(Layer.provideMerge(Registrar.layer()), Layer.provide(AuditSink.console)))
  * )
  */
-import { Cause, Clock, Console, Context, Data, DateTime, Effect, Either, Layer, Option } from "effect"
+import { Cause, Clock, Console, Context, Data, DateTime, Effect, Layer, Option } from "effect"
 import type { Duration, Fiber, Scope } from "effect"
 import { AuditContext } from "./AuditContext.js"
 import * as AuditEvent from "./AuditEvent.js"
 import * as AuditRecord from "./AuditRecord.js"
-import { AuditRegistry, EventsDropped } from "./AuditRegistry.js"
+import { AuditRegistry } from "./AuditRegistry.js"
 import { AuditSink, type Batch } from "./AuditSink.js"
 import { AuditUnavailable } from "./BuiltInErrors.js"
-import { setMember, toJson, type Json } from "./internal/json.js"
-import { toWire } from "./internal/level.js"
+import { EventsDropped } from "./BuiltInEvents.js"
 import type { IsLiteral } from "./internal/literal.js"
 import * as Writer from "./internal/writer.js"
 import * as MessageTemplate from "./MessageTemplate.js"
@@ -150,12 +149,8 @@ export const make = (options?: Options): Effect.Effect<Service, never, AuditSink
     const source = options?.source ?? "app"
     const waitAtMost = options?.waitAtMost ?? "10 seconds"
 
-    const record = (
-      event: AuditEvent.Any,
-      context: Option.Option<typeof AuditContext.Service>,
-      millis: number,
-      params: object
-    ) => makeRecord({ event, source, date: DateTime.formatIso(DateTime.unsafeMake(millis)), params, context })
+    const record = (event: AuditEvent.Any, context: typeof AuditContext.Service, millis: number, params: object) =>
+      AuditRecord.fromEvent(event, params, { source, date: DateTime.formatIso(DateTime.unsafeMake(millis)), context })
 
     // Said once per time of trouble: a line for each dropped event would flood the application log instead.
     let dropping = false
@@ -178,7 +173,7 @@ export const make = (options?: Options): Effect.Effect<Service, never, AuditSink
       dropped: (count) =>
         Effect.flatMap(Clock.currentTimeMillis, (millis) => {
           dropping = false
-          const { record: account } = record(EventsDropped, Option.none(), millis, { count })
+          const { record: account } = record(EventsDropped, {}, millis, { count })
           return Effect.as(Effect.logError(account.message), account)
         }),
       onFailure: (cause) => Effect.logError("The audit log cannot be written; it is tried again until it can", cause),
@@ -193,7 +188,7 @@ export const make = (options?: Options): Effect.Effect<Service, never, AuditSink
 
     const accept = (fiber: Fiber.RuntimeFiber<unknown, unknown>, event: AuditEvent.Any, params: object) => {
       const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
-      const context = Context.getOption(fiber.currentContext, AuditContext)
+      const context = Option.getOrElse(Context.getOption(fiber.currentContext, AuditContext), () => ({}))
       const { record: accepted, misfits } = record(event, context, clock.unsafeCurrentTimeMillis(), params)
       const position = writer.unsafeOffer(accepted, accepted.line.length)
       const added = Context.getOption(fiber.currentContext, Added)
@@ -289,36 +284,3 @@ const hasOwn = (params: object, name: string): boolean => {
 
 const reportMisfits = (event: AuditEvent.Any, misfits: ReadonlyArray<string>) =>
   Effect.logWarning(`The audit event '${event.type}' was recorded with values that do not fit: ${misfits.join(", ")}`)
-
-const makeRecord = (input: {
-  readonly event: AuditEvent.Any
-  readonly source: string
-  readonly date: string
-  readonly params: object
-  readonly context: Option.Option<typeof AuditContext.Service>
-}) => {
-  const { event, context, date, source } = input
-  const known: Readonly<Record<string, unknown>> = Option.isSome(context) ? { ...context.value } : {}
-  const named = MessageTemplate.parametersOf(event.template)
-  const details: Record<string, Json> = {}
-  for (const name of AuditEvent.contextNames) {
-    const value = known[name]
-    if (value !== undefined) details[name] = toJson(value)
-    else if (named.includes(name)) details[name] = null
-  }
-  const encoded = event.encode(input.params as Readonly<Record<string, unknown>>, "keep")
-  for (const [name, value] of Object.entries(encoded.details)) {
-    if (!AuditEvent.isContextName(name)) setMember(details, name, value)
-  }
-  const message = Either.isRight(event.template) ? MessageTemplate.render(event.template.right, details) : event.text
-  return {
-    record: AuditRecord.make({
-      level: toWire(event.level),
-      date,
-      message,
-      event: { type: event.type, details },
-      source
-    }),
-    misfits: encoded.problems.map(({ field, problem }) => `${field} (${problem})`)
-  }
-}

@@ -5,8 +5,10 @@
  * application can reach it. Sinks store the line; `record` is for those that look inside.
  */
 import { Data, Either, ParseResult, Schema } from "effect"
-import { isJson, stringify, type Json } from "./internal/json.js"
-import { wireLevels } from "./internal/level.js"
+import * as AuditEvent from "./AuditEvent.js"
+import { isJson, setMember, stringify, toJson, type Json } from "./internal/json.js"
+import { toWire, wireLevels } from "./internal/level.js"
+import * as MessageTemplate from "./MessageTemplate.js"
 
 /** As a whole, because a Schema of its members would rebuild them and lose one with the name `__proto__`. */
 const Details = Schema.declare(
@@ -54,6 +56,40 @@ export const make = (contents: Contents): AuditRecord => {
   const { level, date, message, event, source } = contents
   const line = stringify({ level, date, message, event: { type: event.type, details: event.details }, source })
   return { level, date, message, event, source, line }
+}
+
+/**
+ * The record of an event. What the context does not know of that the message names is `null`. Values that do not fit their
+ * field are recorded in their JSON form all the same, and named in `misfits`.
+ *
+ * @category constructors
+ */
+export const fromEvent = (
+  event: AuditEvent.Any,
+  params: object,
+  given: {
+    readonly source: string
+    readonly date: string
+    readonly context?: { readonly [Name in AuditEvent.ContextName]?: string | undefined }
+  }
+): { readonly record: AuditRecord; readonly misfits: ReadonlyArray<string> } => {
+  const { context = {}, date, source } = given
+  const named = MessageTemplate.parametersOf(event.template)
+  const details: Record<string, Json> = {}
+  for (const name of AuditEvent.contextNames) {
+    const value = context[name]
+    if (value !== undefined) details[name] = toJson(value)
+    else if (named.includes(name)) details[name] = null
+  }
+  const encoded = event.encode(params as Readonly<Record<string, unknown>>, "keep")
+  for (const [name, value] of Object.entries(encoded.details)) {
+    if (!AuditEvent.isContextName(name)) setMember(details, name, value)
+  }
+  const message = Either.isRight(event.template) ? MessageTemplate.render(event.template.right, details) : event.text
+  return {
+    record: make({ level: toWire(event.level), date, message, event: { type: event.type, details }, source }),
+    misfits: encoded.problems.map(({ field, problem }) => `${field} (${problem})`)
+  }
 }
 
 /**

@@ -2,8 +2,9 @@
  * The audit events of one application, as a service. Extensions register theirs while the application is built. What is
  * registered is plain data for documents.
  */
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer } from "effect"
 import * as AuditEvent from "./AuditEvent.js"
+import { builtIns } from "./BuiltInEvents.js"
 import type { Refusal } from "./Registration.js"
 
 /**
@@ -43,24 +44,6 @@ export interface Service {
  * @category services
  */
 export class AuditRegistry extends Context.Tag("effect-registrar/AuditRegistry")<AuditRegistry, Service>() {}
-
-/**
- * The trail's own account of what it could not take in.
- *
- * @category built-in events
- */
-export const EventsDropped = AuditEvent.make("registrar-events-dropped", {
-  level: "Error",
-  message: "{count} audit events were dropped, because too many were waiting to be written",
-  fields: { count: Schema.Int }
-})
-
-/**
- * What every registry starts with.
- *
- * @category built-in events
- */
-export const builtIns = [EventsDropped] as const
 
 /**
  * A registry with the built-in events.

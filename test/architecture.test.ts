@@ -13,7 +13,15 @@ const layers: ReadonlyArray<{
   { name: "internal", modules: ["internal/*"], open: true },
   {
     name: "description",
-    modules: ["MessageTemplate", "ApiError", "BuiltInErrors", "AuditEvent", "AuditRecord", "AuditChain"],
+    modules: [
+      "MessageTemplate",
+      "ApiError",
+      "BuiltInErrors",
+      "AuditEvent",
+      "BuiltInEvents",
+      "AuditRecord",
+      "AuditChain"
+    ],
     open: true
   },
   {
