@@ -155,14 +155,14 @@ export const layerFile = (options: FileOptions): Layer.Layer<never, AppLogError,
     Effect.gen(function* () {
       const source = options.source ?? "app"
       const file = yield* openFile(options)
-      let written = 0
+      // Of the lines that are given again after a failure, the first ones may be stored already.
+      let stored = 0
+      const counted = (storing: Effect.Effect<void, LogFile.LogFileError>) =>
+        Effect.tapError(storing, (error) => Effect.sync(() => (stored += error.written)))
       const writer = yield* Writer.make({
-        write: (lines: ReadonlyArray<string>) =>
-          Effect.tapError(file.append(lines.slice(written)), (error) =>
-            Effect.sync(() => (written += error.written))
-          ).pipe(Effect.tap(() => Effect.sync(() => (written = 0)))),
+        write: (lines: ReadonlyArray<string>) => counted(file.write(lines.slice(stored))),
+        sync: Effect.tap(counted(file.sync), () => Effect.sync(() => (stored = 0))),
         capacity: { items: 50_000, size: 16 * 1024 * 1024 },
-        whenFull: "drop",
         dropped: (count) =>
           Effect.clockWith((clock) =>
             Effect.map(clock.currentTimeMillis, (millis) =>
@@ -185,7 +185,7 @@ export const layerFile = (options: FileOptions): Layer.Layer<never, AppLogError,
       })
       return (line) => {
         const text = encode(line)
-        writer.unsafeOffer(text, text.length)
+        writer.unsafeOffer(text, text.length, "drop-new")
       }
     }),
     options
@@ -193,10 +193,10 @@ export const layerFile = (options: FileOptions): Layer.Layer<never, AppLogError,
 
 const encode = (line: Line): string => stringify(toJson(line))
 
-const openFile = ({ path, maxBytes, backups }: FileOptions) =>
+const openFile = ({ source: _source, level: _level, ...file }: FileOptions) =>
   Effect.mapError(
-    LogFile.open({ path, maxBytes, backups }),
-    (error) => new AppLogError({ path, description: error.description, cause: error.cause })
+    LogFile.open({ ...file, keep: file.keep ?? { files: 5 } }, LogFile.plain),
+    (error) => new AppLogError({ path: file.path, description: error.description, cause: error.cause })
   )
 
 /** @internal */

@@ -15,7 +15,7 @@
  *
  * console.log(LoginFailed.type) // auth-login-failed
  */
-import { Either, Schema } from "effect"
+import { Array as Arr, Duration, Either, Option, Schema } from "effect"
 import type { Check, FieldsOf } from "./ApiError.js"
 import { givenOrAny, makeEncoder, type Encoder, type Fields, type ServiceProblem } from "./internal/fields.js"
 import { levels, type Level } from "./internal/level.js"
@@ -66,6 +66,7 @@ export interface Any {
   /** The same parsed, or what is wrong with it. A malformed template fails the registration, not the declaration. */
   readonly template: Either.Either<MessageTemplate.MessageTemplate, MessageTemplate.MalformedTemplate>
   readonly fields: Fields
+  readonly collapse: Collapse | undefined
   readonly description: string | undefined
   /** @internal */
   readonly encode: Encoder
@@ -95,16 +96,34 @@ export type Given<Text extends string, F extends Fields> = [keyof F] extends [ne
   : F
 
 /**
+ * How events of one type that repeat become one record: `within` this time, where they are the same in `by`, or else in all
+ * details.
+ *
+ * @category models
+ */
+export interface Collapse {
+  readonly within: Duration.Duration
+  readonly by: ReadonlyArray<string> | undefined
+}
+
+/**
  * What `make` takes besides the type.
  *
  * @category models
  */
-export interface Options<Text extends string, F extends Fields> {
+export interface Options<Text extends string, F extends Fields, By extends string = string> {
   readonly level: Level
   /** A message template. Every parameter but `{ip}`, `{path}`, `{user}` is one of `fields`; without `fields`, parameters take any JSON value. */
   readonly message: Text
   /** What is given with the event, and stands in its details. There may be more than the message names. */
   readonly fields?: F
+  /**
+   * Against floods: the first event is recorded as it is; others inside the window that it opens, with the same values of `by`
+   * (fields, `ip`, `path`, `user`; by default all details), are only counted. When the window ends, a
+   * `registrar-events-collapsed` record tells how many they were. What is only counted is lost if the program is killed.
+   * `require` and `around` record each event.
+   */
+  readonly collapse?: { readonly within: Duration.DurationInput; readonly by?: ReadonlyArray<By> | undefined }
   /** For documents. */
   readonly description?: string
 }
@@ -121,12 +140,13 @@ export const make = <
   const Type extends string,
   const Text extends string,
   // A default that is made of Schemas would take part in the inference of a Schema that is made in place.
-  const F extends Fields = {}
+  const F extends Fields = {},
+  const By extends string = never
 >(
   type: Type,
-  options: Options<Text, F> & Check<OptionsProblem<Text, Given<Text, F>>>
+  options: Options<Text, F, By> & Check<OptionsProblem<Text, Given<Text, F>, By>>
 ): AuditEvent<Type, Text, Given<Text, F>> => {
-  const given: Options<Text, F> = options
+  const given: Options<Text, F, By> = options
   const template = MessageTemplate.parse(given.message)
   const asked = MessageTemplate.parametersOf(template).filter((name) => !isContextName(name))
   // What the type says as well: without fields, those that the template asks for.
@@ -139,6 +159,13 @@ export const make = <
     text: given.message,
     template,
     fields,
+    collapse: given.collapse
+      ? {
+          // What is no duration is found when the event is registered.
+          within: Option.getOrElse(Duration.decodeUnknown(given.collapse.within), () => Duration.zero),
+          by: given.collapse.by && Arr.ensure(given.collapse.by)
+        }
+      : undefined,
     description: given.description,
     encode: (values, onMisfit) => (encoder ??= makeEncoder(fields))(values, onMisfit)
   }
@@ -161,9 +188,22 @@ export const problemsOf = (event: Any): ReadonlyArray<string> => [
   ...Object.keys(event.fields)
     .filter(isContextName)
     .map((name) => `the field '${name}' comes from AuditContext and cannot be declared`),
+  ...problemsOfCollapse(event),
   // Schemas swallow it.
   ...(Object.hasOwn(event.fields, "__proto__") ? ["a field cannot have the name '__proto__'"] : [])
 ]
+
+const problemsOfCollapse = ({ collapse, fields }: Any): ReadonlyArray<string> => {
+  if (collapse === undefined) return []
+  const { within, by = [] } = collapse
+  const millis = Duration.toMillis(within)
+  return [
+    ...(millis >= 1 && Number.isFinite(millis) ? [] : ["the events collapse within no time that ends"]),
+    ...by
+      .filter((name) => !isContextName(name) && !Object.hasOwn(fields, name))
+      .map((name) => `the events collapse by '${String(name)}', which is neither a field nor 'ip', 'path' or 'user'`)
+  ]
+}
 
 /**
  * What is given with an event.
@@ -190,12 +230,27 @@ export type NeedsContext<E extends Any> =
  *
  * @category type-level
  */
-export type OptionsProblem<Text extends string, F extends Fields> = [MessageTemplate.Malformed<Text>] extends [never]
-  ? TakenField<keyof F> | MessageTemplate.Missing<Text, keyof F | ContextName> | ServiceProblem<F>
+export type OptionsProblem<Text extends string, F extends Fields, By extends string = never> = [
+  MessageTemplate.Malformed<Text>
+] extends [never]
+  ? | TakenField<keyof F>
+    | MessageTemplate.Missing<Text, keyof F | ContextName>
+    | ServiceProblem<F>
+    | StrayKind<By, keyof F | ContextName>
   : MessageTemplate.Malformed<Text>
 
 type TakenField<Name> = string extends Name
   ? never
   : Name extends ContextName
     ? `The field '${Name}' comes from AuditContext and cannot be declared`
+    : never
+
+type StrayKind<By extends string, Name> = string extends Name
+  ? never
+  : By extends unknown
+    ? IsLiteral<By> extends true
+      ? By extends Name
+        ? never
+        : `The events collapse by '${By}', which is neither a field nor 'ip', 'path' or 'user'`
+      : never
     : never

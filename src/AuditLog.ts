@@ -1,5 +1,5 @@
 /**
- * The audit trail, as handlers see it: `add` and `require`.
+ * The audit trail, as handlers see it: `add`, `require` and `around`.
  *
  * An event is checked, rendered and taken in at once; one writer fiber hands whatever is waiting to the sink. Events of one
  * request stay in order and keep what they were when they were added. No event is lost because of what it carries: a value
@@ -27,10 +27,14 @@ import { AuditContext } from "./AuditContext.js"
 import * as AuditEvent from "./AuditEvent.js"
 import * as AuditRecord from "./AuditRecord.js"
 import { AuditRegistry } from "./AuditRegistry.js"
-import { AuditSink, type Batch } from "./AuditSink.js"
+import { AuditSink, type Batch, type Durability } from "./AuditSink.js"
 import { AuditUnavailable } from "./BuiltInErrors.js"
-import { EventsDropped } from "./BuiltInEvents.js"
+import * as BuiltInEvents from "./BuiltInEvents.js"
+import * as Around from "./internal/around.js"
+import * as AuditMetrics from "./internal/auditMetrics.js"
+import * as Collapse from "./internal/collapse.js"
 import type { IsLiteral } from "./internal/literal.js"
+import * as Patience from "./internal/patience.js"
 import * as Writer from "./internal/writer.js"
 import * as MessageTemplate from "./MessageTemplate.js"
 import type { Registered } from "./Registration.js"
@@ -57,19 +61,30 @@ type Args<E extends AuditEvent.Any> = [keyof E["fields"]] extends [never]
  */
 export interface Service {
   /**
-   * Takes the event in, in order, and never fails. It resumes at once; only a full queue holds it up until there is room
-   * (`whenFull: "suspend"`). The event is written even if the caller fails or is interrupted meanwhile or afterwards.
+   * Takes the event in, in order, and never fails. It resumes at once, unless it is told to wait (`addWaitsFor`) or the queue
+   * is full (`whenFull`). The event is written even if the caller fails or is interrupted meanwhile or afterwards.
    */
   readonly add: <E extends AuditEvent.Any>(event: E, ...params: Args<E>) => Effect.Effect<void, never, Requirements<E>>
 
   /**
-   * Like `add`, but resumes only once the event is as safe as the sink can make it, and fails otherwise: so that a handler
-   * can record its intent before it acts. The event may still be written later, when the sink works again.
+   * Like `add`, but resumes only once the event is durable, and fails otherwise: so that a handler can record its intent
+   * before it acts. The event may still be written later, when the sink works again.
    */
   readonly require: <E extends AuditEvent.Any>(
     event: E,
     ...params: Args<E>
   ) => Effect.Effect<void, AuditUnavailable, Requirements<E>>
+
+  /**
+   * Records an act twice: the event, as its intent, is durable before the act begins, and how it ended is recorded after it,
+   * whether it succeeded, failed, died or was interrupted. Both records carry the same `intent`, and the outcomes are in
+   * `BuiltInEvents`. Where the intent cannot be made durable the act is not begun, and a record says so, because the intent
+   * may still be written later.
+   */
+  readonly around: <E extends AuditEvent.Any>(
+    event: E,
+    ...params: Args<E>
+  ) => <A, E2, R>(act: Effect.Effect<A, E2, R>) => Effect.Effect<A, E2 | AuditUnavailable, R | Requirements<E>>
 
   /**
    * For types known only at run time. Values without a field keep their JSON form in the details; those named `ip`, `path`
@@ -80,8 +95,31 @@ export interface Service {
     params: Readonly<Record<string, unknown>>
   ) => Effect.Effect<void, AuditEventRejected>
 
-  /** Resumes once everything taken in before is as safe as the sink can make it, and fails where it cannot be written. */
+  /**
+   * Resumes once everything taken in before is durable, summaries of what was collapsed included, and fails where it cannot
+   * be made so.
+   */
   readonly flush: Effect.Effect<void, AuditUnavailable>
+
+  /** What became of all events so far. The same numbers are Effect Metrics. */
+  readonly account: Effect.Effect<Account>
+}
+
+/**
+ * What became of the events that were added. `accepted = durable + dropped + pending` holds at every moment.
+ *
+ * @category models
+ */
+export interface Account {
+  /** All that were added, and summaries of collapsed ones. Those which were only counted are not among them. */
+  readonly accepted: number
+  readonly durable: number
+  /** Given up because the queue was full, or closed. The `registrar-events-dropped` records of the trail add up to it. */
+  readonly dropped: number
+  /** Taken in, and not durable yet. */
+  readonly pending: number
+  /** Only counted. The `registrar-events-collapsed` records add up to it, once the last window has ended. */
+  readonly collapsed: number
 }
 
 /**
@@ -107,19 +145,34 @@ export class AuditEventRejected extends Data.TaggedError("AuditEventRejected")<{
 }
 
 /**
+ * What happens to an event where the queue is full. `"suspend"`: it is taken in, and the one who adds it is held up until there
+ * is room. `"drop-new"`: it is dropped. `"drop-old"`: the oldest event with this policy that is not being written yet is dropped
+ * instead; where there is none, the new one is.
+ *
+ * @category models
+ */
+export type Policy = Writer.Policy
+
+/**
  * @category models
  */
 export interface Options {
-  /** The `source` of every record: the name of the application. Default: `"app"`. */
+  /** The `source` of every record: the name of the application. It also tells the Metrics of two audit logs apart. Default: `"app"`. */
   readonly source?: string | undefined
+  /**
+   * What `add` waits for. `"accepted"` is nothing but room in the queue, where that is the policy. For the others it waits at
+   * most for `waitAtMost`, and not at all while the sink fails: `add` never fails. Default: `"accepted"`.
+   */
+  readonly addWaitsFor?: Durability | undefined
   /** Bounds of what waits to be written: records (10,000), and characters of their lines (16 Mi). */
   readonly capacity?: { readonly records?: number | undefined; readonly characters?: number | undefined } | undefined
   /**
-   * What a full queue does to those who add: it takes the event in and holds them up until there is room, or takes nothing
-   * more in. Either way memory is bounded: at twice the capacity nothing more is taken in. What is dropped is counted, said in the application
-   * log, and written into the trail as a `registrar-events-dropped` record. Default: `"suspend"`.
+   * What a full queue does, for all events or by level: levels that are not named suspend. Memory is bounded in any case: at
+   * twice the capacity nothing more is taken in, unless an older event gives way to it. What is dropped is counted, said in the application
+   * log, and written into the trail as a `registrar-events-dropped` record. Events that `require` and `around` record never
+   * give way to newer ones. Default: `"suspend"`.
    */
-  readonly whenFull?: "suspend" | "drop" | undefined
+  readonly whenFull?: Policy | { readonly [L in AuditEvent.Level]?: Policy | undefined } | undefined
   /**
    * How long is waited for a sink that does not answer, or for room. After it `require` fails and everything else goes on, and
    * until the sink stores something nobody waits again. Default: 10 seconds.
@@ -130,55 +183,94 @@ export interface Options {
 }
 
 /**
- * What a request added last, so that its response can wait for it: `settle` resumes once that is as safe as it can be made.
+ * What a request added last, so that its response can wait for it: `settle` resumes once that is as safe as is asked.
  *
  * @internal
  */
 export class Added extends Context.Tag("effect-registrar/AuditLog/Added")<
   Added,
-  { settle: Effect.Effect<void, AuditUnavailable> }
+  { settle: (stage: Writer.Stage) => Effect.Effect<void, AuditUnavailable> }
 >() {}
+
+/** How an event is taken in. */
+interface How {
+  /** Counts instead of recording, where its declaration says so. */
+  readonly mayCollapse: boolean
+  /** Never gives way to a newer event. */
+  readonly kept: boolean
+  /** Instead of that of its level. */
+  readonly policy?: Policy
+  readonly intent?: string
+}
+
+const added: How = { mayCollapse: true, kept: false }
+const required: How = { mayCollapse: false, kept: true }
 
 /**
  * @category constructors
  */
-export const make = (options?: Options): Effect.Effect<Service, never, AuditSink | AuditRegistry | Scope.Scope> =>
+export const make = (options: Options = {}): Effect.Effect<Service, never, AuditSink | AuditRegistry | Scope.Scope> =>
   Effect.gen(function* () {
     const sink = yield* AuditSink
     const registry = yield* AuditRegistry
-    const source = options?.source ?? "app"
-    const waitAtMost = options?.waitAtMost ?? "10 seconds"
+    const { addWaitsFor = "accepted", capacity, source = "app", whenFull = "suspend" } = options
+    const metrics = AuditMetrics.make(source)
+    const policyOf = (level: AuditEvent.Level) =>
+      typeof whenFull === "string" ? whenFull : (whenFull[level] ?? "suspend")
 
-    const record = (event: AuditEvent.Any, context: typeof AuditContext.Service, millis: number, params: object) =>
-      AuditRecord.fromEvent(event, params, { source, date: DateTime.formatIso(DateTime.unsafeMake(millis)), context })
+    const record = (
+      event: AuditEvent.Any,
+      context: typeof AuditContext.Service,
+      millis: number,
+      params: object,
+      intent?: string
+    ) =>
+      AuditRecord.fromEvent(event, params, {
+        source,
+        date: DateTime.formatIso(DateTime.unsafeMake(millis)),
+        context,
+        intent
+      })
 
     // Said once per time of trouble: a line for each dropped event would flood the application log instead.
     let dropping = false
-    const reportDropped = (event: AuditEvent.Any) => {
-      if (dropping) return Effect.void
-      dropping = true
-      return Effect.logError(
-        `Audit events are dropped, the first of them '${event.type}': the audit log is full or closed`
-      )
-    }
+    let firstDropped: string | undefined
+    const reportDropped = Effect.suspend(() => {
+      const type = firstDropped
+      firstDropped = undefined
+      return Effect.logError(`Audit events are dropped, the first of them '${type}': the audit log is full or closed`)
+    })
+
+    const countFailure = Effect.tapErrorCause(() => Effect.sync(() => metrics.failures(1)))
 
     const writer = yield* Writer.make({
       // The writer never hands over an empty batch.
-      write: (batch: ReadonlyArray<AuditRecord.AuditRecord>) => sink.write(batch as Batch),
-      capacity: {
-        items: options?.capacity?.records ?? 10_000,
-        size: options?.capacity?.characters ?? 16 * 1024 * 1024
-      },
-      whenFull: options?.whenFull ?? "suspend",
+      write: (batch: ReadonlyArray<AuditRecord.AuditRecord>) =>
+        countFailure(Effect.suspend(() => sink.write(batch as Batch))),
+      sync: countFailure(sink.sync),
+      capacity: { items: capacity?.records ?? 10_000, size: capacity?.characters ?? 16 * 1024 * 1024 },
       dropped: (count) =>
         Effect.flatMap(Clock.currentTimeMillis, (millis) => {
           dropping = false
-          const { record: account } = record(EventsDropped, {}, millis, { count })
+          const { record: account } = record(BuiltInEvents.EventsDropped, {}, millis, { count })
           return Effect.as(Effect.logError(account.message), account)
         }),
-      onFailure: (cause) => Effect.logError("The audit log cannot be written; it is tried again until it can", cause),
+      onDropped: ({ event }) => {
+        metrics.dropped(1)
+        if (!dropping) firstDropped = event.type
+        dropping = true
+      },
+      onDurable: (count) => {
+        metrics.durable(count)
+        metrics.pending(writer.unsafeAccount().pending)
+        metrics.outage(0)
+      },
+      onFailure: (cause) => {
+        metrics.outage(1)
+        return Effect.logError("The audit log cannot be written; it is tried again until it can", cause)
+      },
       onRecovery: Effect.logWarning("The audit log can be written again"),
-      closeWithin: options?.closeWithin ?? "10 seconds",
+      closeWithin: options.closeWithin ?? "10 seconds",
       // Anything but silence: whoever collects the output of a program can still save them.
       onLoss: (count, records) =>
         Effect.logFatal(
@@ -186,61 +278,101 @@ export const make = (options?: Options): Effect.Effect<Service, never, AuditSink
         ).pipe(Effect.zipRight(Console.error(records.map(({ line }) => line).join("\n"))))
     })
 
-    const accept = (fiber: Fiber.RuntimeFiber<unknown, unknown>, event: AuditEvent.Any, params: object) => {
+    const offer = (taken: AuditRecord.AuditRecord, policy: Policy, kept: boolean): Writer.Position => {
+      metrics.accepted(1)
+      const position = writer.unsafeOffer(taken, taken.line.length, policy, kept)
+      metrics.pending(writer.unsafeAccount().pending)
+      return position
+    }
+
+    const collapse = yield* Collapse.make<Counted>({
+      capacity: { kinds: 10_000, size: 16 * 1024 * 1024 },
+      summarise: ({ kept, ...counted }, now) => {
+        // It stands for many, and is not to be dropped as one.
+        if (!writer.unsafeTakesMore()) return false
+        const { event, context, params } = summaryOf(kept, counted)
+        return offer(record(event, context, now, params).record, "suspend", true) > 0
+      },
+      onLoss: (count) => Effect.logFatal(`${count} audit events were only counted, and are lost`)
+    })
+
+    const accept = (fiber: Fiber.RuntimeFiber<unknown, unknown>, event: AuditEvent.Any, params: object, how: How) => {
       const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+      const now = clock.unsafeCurrentTimeMillis()
       const context = Option.getOrElse(Context.getOption(fiber.currentContext, AuditContext), () => ({}))
-      const { record: accepted, misfits } = record(event, context, clock.unsafeCurrentTimeMillis(), params)
-      const position = writer.unsafeOffer(accepted, accepted.line.length)
-      const added = Context.getOption(fiber.currentContext, Added)
-      if (Option.isSome(added) && position > 0) added.value.settle = whenSafe(position)
-      if (position === 0) return { position, report: reportDropped(event) }
-      return { position, report: misfits.length === 0 ? undefined : reportMisfits(event, misfits) }
+      const { record: taken, misfits } = record(event, context, now, params, how.intent)
+      const kind = how.mayCollapse ? Collapse.kindOf(event.type, event.collapse, taken.event.details) : undefined
+      const isCounted = kind !== undefined && collapse.unsafeCount(kind, now)
+      if (isCounted) metrics.collapsed(1)
+      const position = isCounted ? 0 : offer(taken, how.policy ?? policyOf(event.level), how.kept)
+      if (position > 0) {
+        if (kind !== undefined) collapse.unsafeOpen(kind, { event, record: taken }, taken.line.length, now)
+        const request = Context.getOption(fiber.currentContext, Added)
+        if (Option.isSome(request)) request.value.settle = (stage) => reached(position, stage)
+      }
+      const report = misfits.length > 0 && !isCounted ? reportMisfits(event, misfits) : undefined
+      if (firstDropped === undefined) return { position, report }
+      return { position, report: report === undefined ? reportDropped : Effect.zipRight(reportDropped, report) }
     }
 
-    // Whoever has waited in vain has waited for all: until the sink stores something, nobody waits for it again.
-    let stalledAt: Writer.Position | undefined
-    const isStalled = () => stalledAt === writer.unsafeSafe()
-    const stall = () => {
-      stalledAt = writer.unsafeSafe()
-    }
-
-    const room = Effect.suspend(() =>
-      writer.unsafeHasRoom() || isStalled()
-        ? Effect.void
-        : Effect.interruptible(writer.room).pipe(
-            Effect.timeoutTo({ duration: waitAtMost, onSuccess: () => {}, onTimeout: stall })
-          )
-    )
-
-    const add = (event: AuditEvent.Any, params: object = {}): Effect.Effect<void> =>
+    /** Takes the event in, at once and whatever happens to the fiber, and says where. */
+    const takeIn = (event: AuditEvent.Any, params: object, how: How): Effect.Effect<Writer.Position> =>
       Effect.withFiberRuntime((fiber) => {
-        const { report } = accept(fiber, event, params)
-        return report === undefined ? room : Effect.zipRight(report, room)
+        const { position, report } = accept(fiber, event, params, how)
+        return report === undefined ? Effect.succeed(position) : Effect.as(report, position)
       })
 
-    // Interruptible, or a wait within a finalizer could not be ended.
-    const whenSafe = (position: Writer.Position): Effect.Effect<void, AuditUnavailable> =>
+    const patience = yield* Patience.make({
+      atMost: options.waitAtMost ?? "10 seconds",
+      progress: () => writer.unsafeReached("durable"),
+      onInVain: () => metrics.outage(1)
+    })
+
+    const reached = (position: Writer.Position, stage: Writer.Stage): Effect.Effect<void, AuditUnavailable> =>
       Effect.suspend(() =>
-        isStalled() && position > writer.unsafeSafe()
-          ? new AuditUnavailable()
-          : Effect.interruptible(writer.written(position)).pipe(
-              Effect.timeoutFail({
-                duration: waitAtMost,
-                onTimeout: () => {
-                  stall()
-                  return new AuditUnavailable()
-                }
-              }),
+        position <= writer.unsafeReached(stage)
+          ? Effect.void
+          : patience.wait(writer.reached(position, stage)).pipe(
+              Effect.flatMap((came) => (came ? Effect.void : new AuditUnavailable())),
               Effect.catchAllCause((cause) =>
                 Cause.isInterruptedOnly(cause) ? Effect.interrupt : new AuditUnavailable()
               )
             )
       )
 
-    const require = (event: AuditEvent.Any, params: object = {}): Effect.Effect<void, AuditUnavailable> =>
+    const room = Effect.asVoid(patience.wait(writer.room))
+
+    /** What `add` waits for after it has taken an event in. */
+    const held = (position: Writer.Position, policy: Policy): Effect.Effect<void> => {
+      const untilRoom = policy === "suspend" && !writer.unsafeHasRoom() ? room : Effect.void
+      return addWaitsFor === "accepted" || position === 0
+        ? untilRoom
+        : Effect.zipRight(Effect.ignore(reached(position, addWaitsFor)), untilRoom)
+    }
+
+    const add = (event: AuditEvent.Any, params: object = {}): Effect.Effect<void> =>
       Effect.withFiberRuntime((fiber) => {
-        const { position, report = Effect.void } = accept(fiber, event, params)
-        return Effect.zipRight(report, position === 0 ? new AuditUnavailable() : whenSafe(position))
+        const { position, report } = accept(fiber, event, params, added)
+        const wait = held(position, policyOf(event.level))
+        return report === undefined ? wait : Effect.zipRight(report, wait)
+      })
+
+    const require = (event: AuditEvent.Any, params: object = {}): Effect.Effect<void, AuditUnavailable> =>
+      Effect.flatMap(takeIn(event, params, required), (position) =>
+        position === 0 ? new AuditUnavailable() : reached(position, "durable")
+      )
+
+    const around = (event: AuditEvent.Any, params: object = {}) =>
+      Around.around<AuditUnavailable>({
+        announce: (intent) =>
+          Effect.flatMap(takeIn(event, params, { ...required, intent }), (position) =>
+            position === 0 ? new AuditUnavailable() : Effect.succeed(reached(position, "durable"))
+          ),
+        conclude: (intent, { _tag, ...error }) =>
+          // As long as anything is taken in, so that a full queue does not leave an intent without its outcome.
+          takeIn(outcomes[_tag], { event: event.type, ...error }, { ...required, policy: "suspend", intent }).pipe(
+            Effect.map((position) => held(position, "suspend"))
+          )
       })
 
     const addByType: Service["addByType"] = (type, params) =>
@@ -257,8 +389,13 @@ export const make = (options?: Options): Effect.Effect<Service, never, AuditSink
       // What the signatures ask for is a proof, or is looked up when it is there.
       add: add as Service["add"],
       require: require as Service["require"],
+      around: around as Service["around"],
       addByType,
-      flush: Effect.suspend(() => whenSafe(writer.unsafeLast()))
+      flush: Effect.zipRight(
+        collapse.summariseAll,
+        Effect.suspend(() => reached(writer.unsafeLast(), "durable"))
+      ),
+      account: Effect.sync(() => ({ ...writer.unsafeAccount(), collapsed: collapse.unsafeCounted() }))
     }
   })
 
@@ -267,6 +404,61 @@ export const make = (options?: Options): Effect.Effect<Service, never, AuditSink
  */
 export const layer = (options?: Options): Layer.Layer<AuditLog, never, AuditSink | AuditRegistry> =>
   Layer.scoped(AuditLog, make(options))
+
+/**
+ * `around` of the `AuditLog` in the context.
+ *
+ * @example
+ * import { AuditEvent, AuditLog } from "effect-registrar"
+ * import { Effect } from "effect"
+ *
+ * const KeyDeletion = AuditEvent.make("keys-deletion", { level: "Info", message: "{user} deletes the key {id}" })
+ *
+ * const deleteKey = (id: string) =>
+ *   Effect.log(`deleting ${id}`).pipe(AuditLog.around(KeyDeletion, { id }))
+ *
+ * @category combinators
+ */
+export const around =
+  <E extends AuditEvent.Any>(event: E, ...params: Args<E>) =>
+  <A, E2, R>(act: Effect.Effect<A, E2, R>): Effect.Effect<A, E2 | AuditUnavailable, R | AuditLog | Requirements<E>> =>
+    Effect.flatMap(AuditLog, (audit) => audit.around(event, ...params)(act))
+
+const outcomes: Record<Around.Outcome["_tag"], AuditEvent.Any> = {
+  succeeded: BuiltInEvents.ActSucceeded,
+  failed: BuiltInEvents.ActFailed,
+  died: BuiltInEvents.ActDied,
+  interrupted: BuiltInEvents.ActInterrupted,
+  "not-attempted": BuiltInEvents.ActNotAttempted
+}
+
+/** The event that others of its kind are counted after. */
+interface Counted {
+  readonly event: AuditEvent.Any
+  readonly record: AuditRecord.AuditRecord
+}
+
+/** Of the context, what all of them have in common. */
+const summaryOf = (
+  { event, record: { event: kept } }: Counted,
+  counted: { readonly count: number; readonly first: number; readonly last: number }
+) => {
+  const { count, first, last } = counted
+  const { by = AuditEvent.contextNames } = event.collapse ?? {}
+  const common = AuditEvent.contextNames.filter((name) => by.includes(name) && typeof kept.details[name] === "string")
+  return {
+    // As severe as what it stands for, so that filters treat it alike.
+    event: { ...BuiltInEvents.EventsCollapsed, level: event.level },
+    context: Object.fromEntries(common.map((name) => [name, kept.details[name] as string])),
+    params: {
+      event: event.type,
+      count,
+      first: DateTime.formatIso(DateTime.unsafeMake(first)),
+      last: DateTime.formatIso(DateTime.unsafeMake(last)),
+      details: kept.details
+    }
+  }
+}
 
 const missingParameters = (event: AuditEvent.Any, params: object): ReadonlyArray<string> =>
   MessageTemplate.parametersOf(event.template).filter(

@@ -19,7 +19,8 @@ const Details = Schema.declare(
 
 /**
  * What a line holds, in this order. `date` is UTC with milliseconds and `Z` (RFC 3339). `details` starts with `ip`, `path`
- * and `user` where they are known, then has the parameters of the event.
+ * and `user` where they are known, then has the parameters of the event. `intent` ties together what `AuditLog.around` records
+ * before and after an act.
  *
  * @category schemas
  */
@@ -29,7 +30,8 @@ export const Contents = Schema.Struct({
   message: Schema.String,
   event: Schema.Struct({
     type: Schema.String,
-    details: Details
+    details: Details,
+    intent: Schema.optionalWith(Schema.String, { exact: true })
   }),
   source: Schema.String
 })
@@ -53,9 +55,10 @@ export interface AuditRecord extends Contents {
  * @category constructors
  */
 export const make = (contents: Contents): AuditRecord => {
-  const { level, date, message, event, source } = contents
-  const line = stringify({ level, date, message, event: { type: event.type, details: event.details }, source })
-  return { level, date, message, event, source, line }
+  const { level, date, message, source } = contents
+  const { type, details, intent } = contents.event
+  const event = intent === undefined ? { type, details } : { type, details, intent }
+  return { level, date, message, event, source, line: stringify({ level, date, message, event, source }) }
 }
 
 /**
@@ -71,9 +74,10 @@ export const fromEvent = (
     readonly source: string
     readonly date: string
     readonly context?: { readonly [Name in AuditEvent.ContextName]?: string | undefined }
+    readonly intent?: string | undefined
   }
 ): { readonly record: AuditRecord; readonly misfits: ReadonlyArray<string> } => {
-  const { context = {}, date, source } = given
+  const { context = {}, date, intent, source } = given
   const named = MessageTemplate.parametersOf(event.template)
   const details: Record<string, Json> = {}
   for (const name of AuditEvent.contextNames) {
@@ -87,7 +91,13 @@ export const fromEvent = (
   }
   const message = Either.isRight(event.template) ? MessageTemplate.render(event.template.right, details) : event.text
   return {
-    record: make({ level: toWire(event.level), date, message, event: { type: event.type, details }, source }),
+    record: make({
+      level: toWire(event.level),
+      date,
+      message,
+      event: { type: event.type, details, ...(intent === undefined ? {} : { intent }) },
+      source
+    }),
     misfits: encoded.problems.map(({ field, problem }) => `${field} (${problem})`)
   }
 }

@@ -135,15 +135,17 @@ const combineAll = (sinks: ReadonlyArray<Service>): Service => {
         if (!isBatch(missing)) return Effect.void
         return Effect.tap(sink.write(missing), () => missing.forEach((record) => written.add(record)))
       }),
-    sync: withEach((member) =>
-      Effect.onExit(member.sink.sync, (exit) =>
+    sync: withEach((member) => {
+      // It has synced while another one failed, and need not do it again.
+      if (member.written.size === 0) return Effect.void
+      return Effect.onExit(member.sink.sync, (exit) =>
         Effect.sync(() => {
           if (Exit.isSuccess(exit)) for (const record of member.written) member.durable.add(record)
           // What could not be synced is lost there, as far as anybody knows, and has to be written again.
           member.written = new Set()
         })
       )
-    )
+    })
   }
 }
 

@@ -16,6 +16,79 @@ export const EventsDropped = AuditEvent.make("registrar-events-dropped", {
 })
 
 /**
+ * Stands for events that were only counted, because they repeated one that was recorded: `count` of them, with the same `by` as
+ * in `details`, which are those of the recorded one. A record of it has the level of the events it stands for.
+ *
+ * @category the audit log
+ */
+export const EventsCollapsed = AuditEvent.make("registrar-events-collapsed", {
+  level: "Warning",
+  message: "'{event}' happened {count} more times, from {first} to {last}",
+  fields: {
+    event: Schema.String,
+    count: Schema.Int,
+    first: Schema.String,
+    last: Schema.String,
+    details: Schema.Unknown
+  }
+})
+
+/**
+ * What was announced by an intent was done.
+ *
+ * @category outcomes
+ */
+export const ActSucceeded = AuditEvent.make("registrar-act-succeeded", {
+  level: "Info",
+  message: "'{event}' succeeded",
+  fields: { event: Schema.String }
+})
+
+/**
+ * What was announced failed. `error` is the id of the error: its tag, or else the name of its class.
+ *
+ * @category outcomes
+ */
+export const ActFailed = AuditEvent.make("registrar-act-failed", {
+  level: "Warning",
+  message: "'{event}' failed: {error}",
+  fields: { event: Schema.String, error: Schema.String }
+})
+
+/**
+ * What was announced ended in a defect. `error` is its tag or class, and never its text: nobody knows what that holds.
+ *
+ * @category outcomes
+ */
+export const ActDied = AuditEvent.make("registrar-act-died", {
+  level: "Error",
+  message: "'{event}' ended unexpectedly: {error}",
+  fields: { event: Schema.String, error: Schema.String }
+})
+
+/**
+ * What was announced was interrupted: nobody knows how much of it was done.
+ *
+ * @category outcomes
+ */
+export const ActInterrupted = AuditEvent.make("registrar-act-interrupted", {
+  level: "Warning",
+  message: "'{event}' was interrupted",
+  fields: { event: Schema.String }
+})
+
+/**
+ * What was announced was not begun, because its intent was not durable in time.
+ *
+ * @category outcomes
+ */
+export const ActNotAttempted = AuditEvent.make("registrar-act-not-attempted", {
+  level: "Warning",
+  message: "'{event}' was not attempted, because it could not be recorded first",
+  fields: { event: Schema.String }
+})
+
+/**
  * A program has opened the trail.
  *
  * @category the trail
@@ -88,6 +161,12 @@ export const TrailTrimmed = AuditEvent.make("registrar-trail-trimmed", {
  */
 export const builtIns = [
   EventsDropped,
+  EventsCollapsed,
+  ActSucceeded,
+  ActFailed,
+  ActDied,
+  ActInterrupted,
+  ActNotAttempted,
   TrailStarted,
   TrailStopped,
   TrailRecovered,

@@ -11,6 +11,7 @@ import { HttpLayerRouter, HttpServerRequest } from "@effect/platform"
 import { Context, Effect, Layer, Option } from "effect"
 import { AuditContext } from "./AuditContext.js"
 import { Added } from "./AuditLog.js"
+import type { Durability } from "./AuditSink.js"
 import { clientAddress } from "./internal/clientAddress.js"
 import { requestPath } from "./internal/requestPath.js"
 
@@ -25,11 +26,11 @@ export interface Options {
    */
   readonly trustedProxies?: number | undefined
   /**
-   * What a response waits for: that its events are as safe as the sink can make them, or only that they are accepted.
-   * Default: `"safe"`. While the sink fails a response goes without waiting, and it never waits longer than the audit log's
-   * `waitAtMost`. The events stay in the queue; a handler that must not go on without them uses `require`.
+   * How safe the events of a request must be before its response goes. Default: `"durable"`. While the sink fails a response
+   * goes without waiting, and it never waits longer than the audit log's `waitAtMost`. The events stay in the queue; a handler
+   * that must not go on without them uses `require`.
    */
-  readonly waitFor?: "accepted" | "safe" | undefined
+  readonly responseWaitsFor?: Durability | undefined
 }
 
 /**
@@ -49,17 +50,17 @@ export const layer = (
     Effect.gen(function* () {
       const router = yield* HttpLayerRouter.HttpRouter
       const trustedProxies = options?.trustedProxies ?? 0
-      const waits = options?.waitFor !== "accepted"
+      const stage = options?.responseWaitsFor ?? "durable"
 
       yield* router.addGlobalMiddleware((app) =>
         Effect.contextWithEffect((context: Context.Context<HttpServerRequest.HttpServerRequest>) => {
           const request = Context.get(context, HttpServerRequest.HttpServerRequest)
-          const added: typeof Added.Service = { settle: Effect.void }
+          const added: typeof Added.Service = { settle: () => Effect.void }
           const own = Context.make(AuditContext, contextOf(request, trustedProxies)).pipe(Context.add(Added, added))
           return Effect.onExit(
             Effect.mapInputContext(app, (given: Context.Context<never>) => Context.merge(given, own)),
             // Also after a failure, a defect or a disconnect. That it failed has been logged where it failed.
-            () => (waits ? Effect.ignore(added.settle) : Effect.void)
+            () => (stage === "accepted" ? Effect.void : Effect.ignore(added.settle(stage)))
           )
         })
       )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Either, Schema } from "effect"
+import { Duration, Either, Schema } from "effect"
 import * as AuditEvent from "../src/AuditEvent.js"
 
 describe("make", () => {
@@ -23,6 +23,17 @@ describe("make", () => {
     const event = AuditEvent.make("x" as string, { level: "Info", message: "{" as string })
     assert.isTrue(Either.isLeft(event.template))
     assert.deepStrictEqual(event.fields, {})
+  })
+
+  it("keeps how its events collapse, and takes no time for what is no duration", () => {
+    const collapseOf = (within: unknown, by?: ReadonlyArray<string>) =>
+      AuditEvent.make("x", { level: "Info", message: "{a}", collapse: { within: within as string as "1 second", by } })
+        .collapse
+    assert.deepStrictEqual(collapseOf("1 minute", ["ip", "a"]), { within: Duration.minutes(1), by: ["ip", "a"] })
+    assert.deepStrictEqual(collapseOf(1_500), { within: Duration.millis(1_500), by: undefined })
+    for (const wrong of ["soon", null, {}, Number.NaN]) {
+      assert.strictEqual(Duration.toMillis(collapseOf(wrong)!.within), 0)
+    }
   })
 
   it("encodes its fields by their Schemas, in their order", () => {

@@ -21,77 +21,12 @@ import * as AuditContext from "../src/AuditContext.js"
 import * as AuditEvent from "../src/AuditEvent.js"
 import * as AuditLog from "../src/AuditLog.js"
 import * as AuditRecord from "../src/AuditRecord.js"
-import { AuditSink, AuditSinkError, type Batch } from "../src/AuditSink.js"
+import { AuditSink } from "../src/AuditSink.js"
 import { AuditUnavailable } from "../src/BuiltInErrors.js"
 import * as Extension from "../src/Extension.js"
-import { hostileProxy, throwAlways } from "./support/hostile.js"
 import * as Registrar from "../src/Registrar.js"
-
-const Moved = AuditEvent.make("test-moved", { level: "Info", message: "Moved {what} to {where}" })
-const Counted = AuditEvent.make("test-counted", {
-  level: "Warning",
-  message: "Counted {count}",
-  fields: { count: Schema.Int }
-})
-const Visited = AuditEvent.make("test-visited", { level: "Info", message: "{user} at {path} from {ip}" })
-const Ticked = AuditEvent.make("test-ticked", { level: "Debug", message: "Tick" })
-
-const Test = Extension.make("test", { auditEvents: [Moved, Counted, Visited, Ticked] })
-
-/** A sink that can be told to fail or to hang, and keeps what it was given. */
-const makeSink = () => {
-  const records: Array<AuditRecord.AuditRecord> = []
-  const state = { mode: "works" as "works" | "fails" | "hangs", gate: Effect.void }
-  const write = (batch: Batch) =>
-    Effect.suspend(() => {
-      if (state.mode === "hangs") return Effect.never
-      if (state.mode === "fails") {
-        return new AuditSinkError({ sink: "test", reason: "Full", description: "no room" })
-      }
-      return Effect.map(state.gate, () => void records.push(...batch))
-    })
-  return { records, state, layer: Layer.succeed(AuditSink, { write }) }
-}
-
-/** Builds an audit log over such a sink, closes it afterwards, and hands over what was stored and said. */
-const run = <A, E>(
-  body: (given: {
-    readonly audit: AuditLog.Service
-    readonly sink: ReturnType<typeof makeSink>
-    readonly lines: ReadonlyArray<AppLog.Line>
-  }) => Effect.Effect<A, E, Layer.Layer.Success<typeof Test.layer> | Registrar.Services>,
-  options?: AuditLog.Options
-) =>
-  Effect.gen(function* () {
-    const sink = makeSink()
-    const lines: Array<AppLog.Line> = []
-    const logger = AppLog.layer(
-      Effect.succeed((line) => lines.push(line)),
-      { level: "Debug" }
-    )
-    const value = yield* Effect.flatMap(AuditLog.AuditLog, (audit) => body({ audit, sink, lines })).pipe(
-      Effect.provide(
-        Test.layer.pipe(
-          Layer.provideMerge(Registrar.layer(options)),
-          Layer.provide(sink.layer),
-          Layer.provideMerge(logger)
-        )
-      )
-    )
-    return { value, records: sink.records, lines }
-  })
-
-const settle = Effect.repeatN(Effect.yieldNow(), 30)
-
-/** What every line must be, whatever it carries: one line of JSON that reads back as the record. */
-const assertLine = ({ line, ...contents }: AuditRecord.AuditRecord) => {
-  assert.notMatch(line, /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/u)
-  assert.isNull(/\p{Surrogate}/u.exec(line))
-  assert.deepStrictEqual(Object.keys(JSON.parse(line)), ["level", "date", "message", "event", "source"])
-  const { line: kept, ...decoded } = Either.getOrThrow(AuditRecord.fromLine(line))
-  assert.strictEqual(kept, line)
-  assert.deepStrictEqual(decoded, contents)
-}
+import { assertLine, Counted, makeSink, Moved, run, settle, Test, Ticked, Visited } from "./support/auditLog.js"
+import { hostileProxy, throwAlways } from "./support/hostile.js"
 
 const jsonValue = fc.oneof(
   fc.jsonValue({ maxDepth: 4 }),
@@ -526,7 +461,7 @@ describe("require", () => {
 
   it.effect("fails where the sink dies, and lets nothing of it out", () =>
     Effect.gen(function* () {
-      const sink = Layer.succeed(AuditSink, { write: () => Effect.dieMessage("bug in the sink") })
+      const sink = Layer.succeed(AuditSink, { write: () => Effect.dieMessage("bug in the sink"), sync: Effect.void })
       const exit = yield* Effect.flatMap(AuditLog.AuditLog, (audit) => Effect.exit(audit.require(Ticked))).pipe(
         Effect.provide(Test.layer.pipe(Layer.provideMerge(Registrar.layer({ closeWithin: 0 })), Layer.provide(sink)))
       )
@@ -548,7 +483,7 @@ describe("require", () => {
           yield* audit.add(Ticked)
           assert.instanceOf(yield* Effect.flip(audit.require(Ticked)), AuditUnavailable)
         }),
-      { capacity: { records: 1 }, whenFull: "drop", closeWithin: 0 }
+      { capacity: { records: 1 }, whenFull: "drop-new", closeWithin: 0 }
     )
   )
 
@@ -566,102 +501,6 @@ describe("require", () => {
         })
       )
       assert.lengthOf(records, 2)
-    })
-  )
-})
-
-describe("a full queue", () => {
-  it.effect("holds up those who add until there is room, and loses nothing", () =>
-    Effect.gen(function* () {
-      const { records, lines } = yield* run(
-        ({ audit, sink }) =>
-          Effect.gen(function* () {
-            sink.state.mode = "fails"
-            let added = 0
-            const adding = yield* Effect.fork(
-              Effect.forEach(Array.from({ length: 10 }), () => Effect.tap(audit.add(Ticked), () => ++added))
-            )
-            yield* settle
-            assert.strictEqual(added, 2)
-            sink.state.mode = "works"
-            yield* TestClock.adjust("1 second")
-            yield* Fiber.join(adding)
-            assert.strictEqual(added, 10)
-          }),
-        { capacity: { records: 3 } }
-      )
-      assert.lengthOf(records, 10)
-      assert.deepStrictEqual(
-        lines.map(({ message }) => message),
-        ["The audit log cannot be written; it is tried again until it can", "The audit log can be written again"]
-      )
-    })
-  )
-
-  it.effect("holds nobody up for longer than they wait at most", () =>
-    run(
-      ({ audit, sink }) =>
-        Effect.gen(function* () {
-          sink.state.mode = "hangs"
-          const adding = yield* Effect.fork(audit.add(Ticked))
-          const finalizing = yield* Effect.fork(Effect.ensuring(Effect.void, audit.add(Ticked)))
-          yield* TestClock.adjust("10 seconds")
-          yield* Fiber.join(adding)
-          yield* Fiber.join(finalizing)
-        }),
-      { capacity: { records: 1 }, closeWithin: 0 }
-    )
-  )
-
-  it.effect("drops where it is told to: the trail and the application log have the exact count", () =>
-    Effect.gen(function* () {
-      yield* TestClock.setTime(Date.UTC(2024, 0, 1))
-      const { records, lines } = yield* run(
-        ({ audit, sink }) =>
-          Effect.gen(function* () {
-            sink.state.mode = "fails"
-            for (let count = 1; count <= 10; count++) yield* audit.add(Counted, { count })
-            sink.state.mode = "works"
-            yield* TestClock.adjust("1 second")
-            yield* audit.add(Counted, { count: 11 })
-          }),
-        { capacity: { records: 4 }, whenFull: "drop" }
-      )
-      assert.deepStrictEqual(
-        records.map(({ event, level }) => [level, event.type, event.details]),
-        [
-          ...[1, 2, 3, 4].map((count) => ["WARNING", "test-counted", { count }]),
-          ["ERROR", "registrar-events-dropped", { count: 6 }],
-          ["WARNING", "test-counted", { count: 11 }]
-        ]
-      )
-      for (const record of records) assertLine(record)
-      assert.deepStrictEqual(
-        lines.map(({ level, message }) => [level, message]).filter(([, message]) => message?.includes("dropped")),
-        [
-          ["ERROR", "Audit events are dropped, the first of them 'test-counted': the audit log is full or closed"],
-          ["ERROR", "6 audit events were dropped, because too many were waiting to be written"]
-        ]
-      )
-    })
-  )
-
-  it.effect("is never fuller than twice its capacity, whatever those who are held up do", () =>
-    Effect.gen(function* () {
-      const { records } = yield* run(
-        ({ audit, sink }) =>
-          Effect.gen(function* () {
-            sink.state.mode = "fails"
-            const adding = yield* Effect.forkAll(Array.from({ length: 50 }, () => audit.add(Ticked)))
-            yield* settle
-            sink.state.mode = "works"
-            yield* TestClock.adjust("1 second")
-            yield* Fiber.join(adding)
-          }),
-        { capacity: { records: 5 } }
-      )
-      assert.lengthOf(records, 11)
-      assert.deepStrictEqual(records[10]!.event, { type: "registrar-events-dropped", details: { count: 40 } })
     })
   )
 })

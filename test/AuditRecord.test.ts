@@ -22,6 +22,12 @@ describe("make", () => {
         `"event":{"type":"test","details":{"ip":"192.0.2.1"}},"source":"tests"}`
     )
   })
+
+  it("ends the event with its intent, where it has one", () => {
+    const record = AuditRecord.make({ ...contents, event: { intent: "one", ...contents.event } })
+    assert.include(record.line, `"event":{"type":"test","details":{"ip":"192.0.2.1"},"intent":"one"},`)
+    assert.deepStrictEqual(Either.getOrThrow(AuditRecord.fromLine(record.line)), record)
+  })
 })
 
 describe("fromLine", () => {
@@ -57,6 +63,7 @@ describe("fromLine", () => {
     ["a date without milliseconds", line.replace(".007Z", "Z")],
     ["details that are a list", line.replace('{"ip":"192.0.2.1"}', "[]")],
     ["details that are null", line.replace('{"ip":"192.0.2.1"}', "null")],
+    ["an intent that is no text", line.replace('"}},', '"},"intent":1},')],
     ["no source", line.replace(',"source":"tests"', "")],
     ["very deep nesting that is nothing else", "[".repeat(100_000)]
   ]

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
+import type { Duration } from "effect"
 import * as AuditEvent from "../src/AuditEvent.js"
 import * as AuditRegistry from "../src/AuditRegistry.js"
 import * as BuiltInEvents from "../src/BuiltInEvents.js"
@@ -38,6 +39,40 @@ describe("register", () => {
       assert.deepStrictEqual(
         yield* say(registry.register({ owner: "two", auditEvents: [declare("registrar-events-dropped")] })),
         ["audit event registrar-events-dropped: effect-registrar, two"]
+      )
+    })
+  )
+
+  it.effect("refuses events that collapse within no time, or by what they do not have", () =>
+    Effect.gen(function* () {
+      const registry = yield* AuditRegistry.make
+      const collapsing = (type: string, within: Duration.DurationInput, by?: ReadonlyArray<string>) =>
+        AuditEvent.make(type, { level: "Info", message: "{what}" as string, collapse: { within, by } })
+      assert.deepStrictEqual(
+        yield* say(
+          registry.register({
+            owner: "a",
+            auditEvents: [
+              collapsing("a-good", "1 minute", ["ip", "path", "user", "what"]),
+              collapsing("a-all", "1 minute"),
+              collapsing("a-one", "1 minute", []),
+              collapsing("a-never", 0),
+              collapsing("a-back", -5),
+              collapsing("a-forever", Infinity),
+              collapsing("a-soon", "soon" as "1 second"),
+              collapsing("a-by", "1 minute", ["ip", "whom", "constructor"])
+            ]
+          })
+        ),
+        [
+          ...["a-never", "a-back", "a-forever", "a-soon"].map(
+            (type) => `invalid ${type} of a: the events collapse within no time that ends`
+          ),
+          ...["whom", "constructor"].map(
+            (name) =>
+              `invalid a-by of a: the events collapse by '${name}', which is neither a field nor 'ip', 'path' or 'user'`
+          )
+        ]
       )
     })
   )

@@ -35,19 +35,35 @@ const numbersOf = (records: ReadonlyArray<AuditRecord.AuditRecord>) =>
 
 const failure = new AuditSink.AuditSinkError({ sink: "test", reason: "Full", description: "no room" })
 
-/** A sink that keeps what it is given, and can be told to fail or to hang. */
+type Mode = "works" | "fails" | "dies" | "hangs"
+
+/** A sink that keeps what it was given once that is synced, and can be told to fail or to hang in either step. */
 const makeSink = () => {
   const records: Array<AuditRecord.AuditRecord> = []
-  const state = { mode: "works" as "works" | "fails" | "dies" | "hangs", open: 0 }
+  const written: Array<AuditRecord.AuditRecord> = []
+  /** As the operating system would: what a failing sync leaves is gone. */
+  let unsynced: ReadonlyArray<AuditRecord.AuditRecord> = []
+  const state = { mode: "works" as Mode, sync: "works" as Mode, open: 0, writes: 0, syncs: 0 }
+  const step = (mode: Mode, then: () => void) => {
+    if (mode === "hangs") return Effect.never
+    if (mode === "dies") return Effect.dieMessage("bug")
+    return mode === "fails" ? failure : Effect.sync(then)
+  }
   const service: AuditSink.Service = {
     write: (given) =>
       Effect.suspend(() => {
-        if (state.mode === "hangs") return Effect.never
-        if (state.mode === "dies") return Effect.dieMessage("bug")
-        if (state.mode === "fails") return failure
-        records.push(...given)
-        return Effect.void
-      })
+        state.writes++
+        return step(state.mode, () => {
+          written.push(...given)
+          unsynced = [...unsynced, ...given]
+        })
+      }),
+    sync: Effect.suspend(() => {
+      state.syncs++
+      const given = unsynced
+      unsynced = []
+      return step(state.sync, () => void records.push(...given))
+    })
   }
   const layer = Layer.scoped(
     AuditSink.AuditSink,
@@ -59,8 +75,11 @@ const makeSink = () => {
       () => Effect.sync(() => state.open--)
     )
   )
-  return { records, state, layer }
+  return { records, written, state, layer }
 }
+
+/** What the writer does with a batch. */
+const store = (sink: AuditSink.Service, given: AuditSink.Batch) => Effect.zipRight(sink.write(given), sink.sync)
 
 const use = <E, R>(layer: Layer.Layer<AuditSink.AuditSink, E, R>) =>
   Effect.map(Layer.build(layer), (context) => Context.get(context, AuditSink.AuditSink))
@@ -138,7 +157,7 @@ describe("laws", () => {
     Effect.gen(function* () {
       const sinks = Array.from({ length: members }, makeSink)
       const sink = yield* use(interpret(sinks, given))
-      for (const each of batches) yield* sink.write(each)
+      for (const each of batches) yield* store(sink, each)
       return sinks.map(({ records }) => [...records].map(({ line }) => line).sort())
     }).pipe(Effect.scoped)
 
@@ -227,7 +246,7 @@ describe("filter", () => {
       for (const [index, minimum] of levels.entries()) {
         const { layer, records } = makeSink()
         const sink = yield* use(AuditSink.filter(minimum)(layer))
-        for (const [number, level] of levels.entries()) yield* sink.write([record(number, level)])
+        for (const [number, level] of levels.entries()) yield* store(sink, [record(number, level)])
         assert.deepStrictEqual(numbersOf(records), levels.map((_, number) => number).slice(index))
       }
     })
@@ -238,8 +257,8 @@ describe("filter", () => {
       const { layer, state } = makeSink()
       state.mode = "fails"
       const sink = yield* use(AuditSink.filter("Error")(layer))
-      yield* sink.write(batch(1, 3, "Info"))
-      assert.strictEqual(yield* Effect.flip(sink.write(batch(1, 3, "Error"))), failure)
+      yield* store(sink, batch(1, 3, "Info"))
+      assert.strictEqual(yield* Effect.flip(store(sink, batch(1, 3, "Error"))), failure)
     })
   )
 })
@@ -251,17 +270,17 @@ describe("combine", () => {
       const sink = yield* use(AuditSink.combine(one.layer, other.layer))
       const first = batch(1, 2)
       one.state.mode = "fails"
-      assert.strictEqual(yield* Effect.flip(sink.write(first)), failure)
-      yield* Effect.flip(sink.write(first))
-      assert.deepStrictEqual([numbersOf(one.records), numbersOf(other.records)], [[], [1, 2]])
+      assert.strictEqual(yield* Effect.flip(store(sink, first)), failure)
+      yield* Effect.flip(store(sink, first))
+      assert.deepStrictEqual([numbersOf(one.written), numbersOf(other.written)], [[], [1, 2]])
       // The other one fails while the first one recovers, with more in the batch.
       const more = [...first, record(3)] as const
       one.state.mode = "works"
       other.state.mode = "dies"
-      assert.isTrue(Exit.isFailure(yield* Effect.exit(sink.write(more))))
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(store(sink, more))))
       other.state.mode = "works"
-      yield* sink.write(more)
-      yield* sink.write([record(4)])
+      yield* store(sink, more)
+      yield* store(sink, [record(4)])
       assert.deepStrictEqual(
         [numbersOf(one.records), numbersOf(other.records)],
         [
@@ -272,19 +291,71 @@ describe("combine", () => {
     })
   )
 
+  it.scoped("gives what could not be synced again to that member alone, and does not sync the others twice", () =>
+    Effect.gen(function* () {
+      const [one, other] = [makeSink(), makeSink()]
+      const sink = yield* use(AuditSink.combine(one.layer, other.layer))
+      const first = batch(1, 2)
+      other.state.sync = "fails"
+      assert.strictEqual(yield* Effect.flip(store(sink, first)), failure)
+      assert.deepStrictEqual([numbersOf(one.records), numbersOf(other.records)], [[1, 2], []])
+      // The one that has synced would fail now, and has nothing to do with it.
+      one.state.sync = "fails"
+      other.state.sync = "works"
+      yield* store(sink, first)
+      assert.deepStrictEqual([one.state.writes, one.state.syncs, other.state.writes, other.state.syncs], [1, 1, 2, 2])
+      // Now it has something to sync.
+      const second = batch(3, 3)
+      assert.strictEqual(yield* Effect.flip(store(sink, second)), failure)
+      one.state.sync = "works"
+      yield* store(sink, second)
+      for (const { records } of [one, other]) assert.deepStrictEqual(numbersOf(records), [1, 2, 3])
+      assert.deepStrictEqual([one.state.writes, other.state.writes], [3, 3])
+    })
+  )
+
+  it.scoped("does not write again what a member has written while another one could not", () =>
+    Effect.gen(function* () {
+      const [one, other] = [makeSink(), makeSink()]
+      const sink = yield* use(AuditSink.combine(one.layer, other.layer))
+      const first = batch(1, 2)
+      other.state.mode = "fails"
+      assert.strictEqual(yield* Effect.flip(sink.write(first)), failure)
+      other.state.mode = "works"
+      // Written by both, synced by neither: then both have to write again.
+      yield* sink.write(first)
+      assert.deepStrictEqual([one.state.writes, other.state.writes], [1, 2])
+      one.state.sync = "dies"
+      other.state.sync = "fails"
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(sink.sync)))
+      assert.deepStrictEqual([one.state.syncs, other.state.syncs], [1, 1])
+      one.state.sync = "works"
+      other.state.sync = "works"
+      yield* store(sink, first)
+      assert.deepStrictEqual([one.state.writes, other.state.writes], [2, 3])
+      for (const { records } of [one, other]) assert.deepStrictEqual(numbersOf(records), [1, 2])
+    })
+  )
+
+  const ends = fc.constantFrom("works" as const, "write" as const, "sync" as const)
+
   it.effect.prop(
     "stores every record once in each member, however they fail",
-    [fc.array(fc.tuple(fc.boolean(), fc.boolean()), { maxLength: 12 })],
+    [fc.array(fc.tuple(ends, ends), { maxLength: 12 })],
     ([script]) =>
       Effect.gen(function* () {
         const sinks = [makeSink(), makeSink()] as const
         const sink = yield* use(AuditSink.combine(sinks[0].layer, sinks[1].layer))
         let waiting: ReadonlyArray<AuditRecord.AuditRecord> = []
         let next = 0
-        for (const failing of [...script, [false, false] as const]) {
-          waiting = [...waiting, record(next++)]
-          sinks.forEach(({ state }, index) => (state.mode = failing[index] === true ? "fails" : "works"))
-          const exit = yield* Effect.exit(sink.write(waiting as unknown as AuditSink.Batch))
+        for (const ends of [...script, ["works", "works"] as const]) {
+          // The writer gives the same batch again, and nothing newer before it is stored.
+          if (waiting.length === 0) waiting = [record(next++), record(next++)]
+          sinks.forEach(({ state }, index) => {
+            state.mode = ends[index] === "write" ? "fails" : "works"
+            state.sync = ends[index] === "sync" ? "fails" : "works"
+          })
+          const exit = yield* Effect.exit(store(sink, waiting as unknown as AuditSink.Batch))
           if (Exit.isSuccess(exit)) waiting = []
         }
         for (const { records } of sinks) {
@@ -301,11 +372,11 @@ describe("combine", () => {
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const fast = makeSink()
-      const slow = Layer.succeed(AuditSink.AuditSink, { write: () => Deferred.await(gate) })
+      const slow = Layer.succeed(AuditSink.AuditSink, { write: () => Deferred.await(gate), sync: Effect.void })
       const sink = yield* use(AuditSink.combine(slow, fast.layer))
-      const writing = yield* Effect.fork(sink.write(batch(1, 2)))
+      const writing = yield* Effect.fork(store(sink, batch(1, 2)))
       yield* settle
-      assert.deepStrictEqual(numbersOf(fast.records), [1, 2])
+      assert.deepStrictEqual(numbersOf(fast.written), [1, 2])
       assert.strictEqual((yield* Fiber.poll(writing))._tag, "None")
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(writing)
@@ -338,7 +409,7 @@ describe("bestEffort", () => {
     Effect.gen(function* () {
       const { layer, records } = makeSink()
       const sink = yield* use(AuditSink.bestEffort()(layer))
-      for (let n = 0; n < 10; n++) yield* sink.write(batch(n * 3, n * 3 + 2))
+      for (let n = 0; n < 10; n++) yield* store(sink, batch(n * 3, n * 3 + 2))
       yield* settle
       assert.deepStrictEqual(
         numbersOf(records),
@@ -354,12 +425,12 @@ describe("bestEffort", () => {
         const { layer, records, state } = makeSink()
         const sink = yield* Effect.provide(use(AuditSink.bestEffort()(layer)), log)
         state.mode = mode
-        yield* sink.write(batch(1, 3))
+        yield* store(sink, batch(1, 3))
         yield* settle
-        yield* sink.write(batch(4, 5))
+        yield* store(sink, batch(4, 5))
         yield* settle
         state.mode = "works"
-        yield* sink.write(batch(6, 6))
+        yield* store(sink, batch(6, 6))
         yield* settle
         assert.deepStrictEqual(numbersOf(records), [6])
         assert.deepStrictEqual(
@@ -381,9 +452,9 @@ describe("bestEffort", () => {
       const scope = yield* Scope.make()
       const optional = AuditSink.bestEffort({ capacity: 5, closeWithin: "2 seconds" })(layer)
       const sink = yield* use(optional).pipe(Scope.extend(scope), Effect.provide(log))
-      yield* sink.write(batch(1, 2))
+      yield* store(sink, batch(1, 2))
       yield* settle
-      yield* sink.write(batch(3, 20))
+      yield* store(sink, batch(3, 20))
       const closing = yield* Effect.fork(Effect.uninterruptible(Scope.close(scope, Exit.void)))
       yield* TestClock.adjust("2 seconds")
       yield* Fiber.join(closing)
@@ -400,7 +471,7 @@ describe("bestEffort", () => {
       const { layer, records, state } = makeSink()
       yield* Effect.gen(function* () {
         const sink = yield* use(AuditSink.bestEffort()(layer))
-        yield* sink.write(batch(1, 5))
+        yield* store(sink, batch(1, 5))
       }).pipe(Effect.scoped, Effect.provide(log))
       assert.deepStrictEqual(numbersOf(records), [1, 2, 3, 4, 5])
       assert.deepStrictEqual(lines, [])
@@ -414,7 +485,7 @@ describe("bestEffort", () => {
       for (const broken of [Layer.fail(failure), Layer.die("bug")]) {
         const optional = AuditSink.bestEffort()(broken as Layer.Layer<AuditSink.AuditSink, AuditSink.AuditSinkError>)
         const sink = yield* Effect.provide(use(optional), log)
-        yield* sink.write(batch(1, 2))
+        yield* store(sink, batch(1, 2))
       }
       assert.deepStrictEqual(
         lines.map(({ message }) => message),
@@ -430,7 +501,7 @@ describe("bestEffort", () => {
       const sink = yield* use(
         AuditSink.combine(required.layer, AuditSink.bestEffort({ capacity: 1, closeWithin: 0 })(optional.layer))
       )
-      for (let n = 0; n < 5; n++) yield* sink.write(batch(n, n))
+      for (let n = 0; n < 5; n++) yield* store(sink, batch(n, n))
       assert.deepStrictEqual(numbersOf(required.records), [0, 1, 2, 3, 4])
     })
   )

@@ -159,7 +159,8 @@ describe("events", () => {
           Effect.suspend(() => {
             records.push(...batch)
             return records.length >= expected ? Effect.asVoid(Deferred.succeed(complete, undefined)) : Effect.void
-          })
+          }),
+        sync: Effect.void
       })
       return { records, complete: Deferred.await(complete), sink }
     })
@@ -183,33 +184,37 @@ describe("events", () => {
 
   test("are waited for by the response, unless it is told not to", () =>
     Effect.gen(function* () {
-      for (const waitFor of ["safe", "accepted"] as const) {
-        const writing = yield* Deferred.make<void>()
-        const goOn = yield* Deferred.make<void>()
+      for (const responseWaitsFor of [undefined, "durable", "written", "accepted"] as const) {
+        const [writing, syncing] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        const [goOn, syncOn] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
         const sink = Layer.succeed(AuditSink, {
-          write: () => Effect.zipRight(Deferred.succeed(writing, undefined), Deferred.await(goOn))
+          write: () => Effect.zipRight(Deferred.succeed(writing, undefined), Deferred.await(goOn)),
+          sync: Effect.zipRight(Deferred.succeed(syncing, undefined), Deferred.await(syncOn))
         })
         const handler = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) =>
           Effect.as(url === "/quiet" ? Effect.void : step("one"), ok)
         )
-        const server = yield* serve(handler, { waitFor }, sink)
+        const server = yield* serve(handler, { responseWaitsFor }, sink)
         const asking = yield* Effect.fork(server.request("GET", "/"))
         yield* Deferred.await(writing)
-        if (waitFor === "accepted") yield* Fiber.join(asking)
-        else {
-          // Requests that add nothing come and go meanwhile.
-          for (let n = 0; n < 5; n++) assert.strictEqual((yield* server.request("GET", "/quiet")).body, "ok")
-          assert.strictEqual((yield* Fiber.poll(asking))._tag, "None")
-          yield* Deferred.succeed(goOn, undefined)
-          yield* Fiber.join(asking)
-        }
+        if (responseWaitsFor === "accepted") yield* Fiber.join(asking)
+        // Requests that add nothing come and go meanwhile.
+        for (let n = 0; n < 5; n++) assert.strictEqual((yield* server.request("GET", "/quiet")).body, "ok")
+        assert.strictEqual((yield* Fiber.poll(asking))._tag === "None", responseWaitsFor !== "accepted")
         yield* Deferred.succeed(goOn, undefined)
+        if (responseWaitsFor === "written") yield* Fiber.join(asking)
+        yield* Deferred.await(syncing)
+        for (let n = 0; n < 5; n++) assert.strictEqual((yield* server.request("GET", "/quiet")).body, "ok")
+        const isHeld = responseWaitsFor === undefined || responseWaitsFor === "durable"
+        assert.strictEqual((yield* Fiber.poll(asking))._tag === "None", isHeld)
+        yield* Deferred.succeed(syncOn, undefined)
+        yield* Fiber.join(asking)
       }
     }))
 
   test("hold no response up for longer than they may, where the sink hangs", () =>
     Effect.gen(function* () {
-      const sink = Layer.succeed(AuditSink, { write: () => Effect.never })
+      const sink = Layer.succeed(AuditSink, { write: () => Effect.never, sync: Effect.void })
       const server = yield* serve(Effect.as(step("one"), ok), { waitAtMost: "50 millis", closeWithin: 0 }, sink)
       assert.strictEqual((yield* server.request("GET", "/")).body, "ok")
     }))
@@ -217,7 +222,8 @@ describe("events", () => {
   test("hold no response up where the sink fails", () =>
     Effect.gen(function* () {
       const sink = Layer.succeed(AuditSink, {
-        write: () => new AuditSinkError({ sink: "test", reason: "Full", description: "no room" })
+        write: () => new AuditSinkError({ sink: "test", reason: "Full", description: "no room" }),
+        sync: Effect.void
       })
       const server = yield* serve(Effect.as(step("one"), ok), { waitAtMost: "1 hour", closeWithin: 0 }, sink)
       for (let n = 0; n < 3; n++) assert.strictEqual((yield* server.request("GET", "/")).body, "ok")
@@ -235,7 +241,8 @@ describe("events", () => {
         return yield* ok
       })
       const sink = Layer.succeed(AuditSink, {
-        write: () => new AuditSinkError({ sink: "test", reason: "Full", description: "no room" })
+        write: () => new AuditSinkError({ sink: "test", reason: "Full", description: "no room" }),
+        sync: Effect.void
       })
       const server = yield* serve(handler, { closeWithin: 0 }, sink)
       Http.assertError(yield* server.request("GET", "/"), 503, "audit-unavailable")

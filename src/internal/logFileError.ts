@@ -10,7 +10,7 @@ import { Data, Predicate } from "effect"
  */
 export class LogFileError extends Data.TaggedError("LogFileError")<{
   readonly reason: "Full" | "Unwritable" | "Unavailable"
-  /** The file that failed: the log, one of its backups, or what holds its torn lines. */
+  /** The file that failed: the log, one of its segments, or what holds its torn lines. */
   readonly path: string
   readonly description: string
   /** How many of the lines that were to be appended are safe all the same: always the first ones. */
@@ -48,7 +48,7 @@ const problemByCode: Record<string, readonly [LogFileError["reason"], string]> =
 }
 
 /** The errno, or the nearest one on a platform that does not tell. */
-const codeOf = (error: PlatformError): string => {
+export const codeOf = (error: PlatformError): string => {
   if (!("reason" in error)) return "EINVAL_PATH"
   const { cause, reason } = error
   if (Predicate.hasProperty(cause, "code") && typeof cause.code === "string") return cause.code

@@ -6,12 +6,16 @@
 import type { FileSystem } from "@effect/platform"
 import type { PlatformError } from "@effect/platform/Error"
 import { Effect, Exit, Option, Scope } from "effect"
+import * as Folder from "./folder.js"
 import { fromPlatform, LogFileError } from "./logFileError.js"
 
 export interface Segment {
   readonly file: FileSystem.File
   /** A terminal or the like: it can be written, but not cut, synced or renamed. */
   readonly isDevice: boolean
+  readonly torn: Torn | undefined
+  /** When it was last written to, in milliseconds. */
+  readonly writtenAt: number | undefined
   readonly dev: number
   readonly ino: number | undefined
   /** The bytes known to be safe; what is beyond them belongs to an append that has not succeeded. */
@@ -22,13 +26,27 @@ export interface Segment {
 /** What was safe in a segment that had to be closed. */
 export type Left = Pick<Segment, "dev" | "ino" | "size">
 
+/** What stood after the last whole line, and where it is now. */
+export interface Torn {
+  readonly bytes: number
+  readonly keptIn: string
+}
+
+/** What tells a line from what a loss of power has made of one: it may be zeros, or anything. */
+export interface Soundness {
+  readonly isSound: (line: Uint8Array) => boolean
+  /** The line was synced before any that comes after the next such line was written. */
+  readonly isCheckpoint: (line: Uint8Array) => boolean
+}
+
 /**
- * Opens the file, creating it where it is missing (not its folder), and cuts off what follows the last line: without a trace
- * where `left` says that it is a failed append, which its caller repeats, and otherwise keeping it in `<path>.torn`.
+ * Opens the file, creating it where it is missing (not its folder), and cuts off what follows the last whole line: without a
+ * trace where `left` says that it is a failed append, which its caller repeats, and otherwise keeping it in `<path>.torn`.
  */
 export const open = (
   fs: FileSystem.FileSystem,
   path: string,
+  soundness: Soundness,
   left?: Left | undefined
 ): Effect.Effect<Segment, LogFileError> =>
   Effect.gen(function* () {
@@ -38,16 +56,26 @@ export const open = (
     const opened = Effect.gen(function* () {
       const file = yield* fs.open(path, { flag: "a+", mode: 0o600 }).pipe(Scope.extend(scope))
       const info = yield* file.stat
-      const found = { file, close, dev: info.dev, ino: Option.getOrUndefined(info.ino) }
-      if (info.type !== "File") return { ...found, isDevice: true, size: 0 }
+      const found = {
+        file,
+        close,
+        dev: info.dev,
+        ino: Option.getOrUndefined(info.ino),
+        writtenAt: Option.getOrUndefined(info.mtime)?.getTime()
+      }
+      if (info.type !== "File") return { ...found, isDevice: true, torn: undefined, size: 0 }
 
       const length = Number(info.size)
       const isLeft = left !== undefined && left.dev === found.dev && left.ino === found.ino && left.size <= length
-      const size = isLeft ? left.size : yield* endOfLines(file, length)
-      if (isLeft && size < length) yield* file.truncate(size)
-      if (!isLeft && size < length) yield* moveTorn(fs, path, file, size, length)
-      if (size === 0) yield* syncFolder(fs, path)
-      return { ...found, isDevice: false, size }
+      const size = isLeft ? left.size : yield* endOfSound(file, length, soundness)
+      if (isLeft) {
+        if (size < length) yield* file.truncate(size)
+        // For the cut alone, which may have been made before: of what was not safe nothing is left.
+        yield* ignoreAll(file.sync)
+      }
+      const torn = !isLeft && size < length ? yield* moveTorn(fs, path, file, size, length) : undefined
+      if (size === 0) yield* Folder.sync(fs, path)
+      return { ...found, isDevice: false, torn, size }
     })
     return yield* opened.pipe(
       Effect.mapError((error) => (error instanceof LogFileError ? error : fromPlatform(path)(error))),
@@ -57,7 +85,38 @@ export const open = (
 
 const chunkSize = 65_536
 
-/** Where the last whole line ends. Reads backwards: the file may be huge, and what is torn is seldom long. */
+/** More than one append can hold: what lies before was synced before the last one began. */
+const lastAppend = 64 * 1024 * 1024
+
+/**
+ * Where the sound lines end. Damage can only be in what was not synced, and whole lines may lie behind it. Everything before
+ * the last checkpoint but one is left alone: what is unsound there was not made so by a crash, and is for a verifier to find.
+ */
+const endOfSound = (
+  file: FileSystem.File,
+  length: number,
+  soundness: Soundness
+): Effect.Effect<number, PlatformError> =>
+  Effect.gen(function* () {
+    const from = Math.max(0, length - lastAppend)
+    const bytes = yield* read(file, from, length)
+    const ends: Array<number> = []
+    for (let end = bytes.indexOf(lineFeed); end !== -1; end = bytes.indexOf(lineFeed, end + 1)) ends.push(end)
+    // One line that is longer than all that was read.
+    if (ends.length === 0 && from > 0) return yield* endOfLines(file, from)
+
+    const line = (index: number) => bytes.subarray(index === 0 ? 0 : ends[index - 1]! + 1, ends[index])
+    // The first one may begin before what was read.
+    const first = from === 0 ? 0 : 1
+    let index = ends.length
+    for (let checkpoints = 0; index > first && checkpoints < 2; index--) {
+      if (soundness.isCheckpoint(line(index - 1))) checkpoints++
+    }
+    while (index < ends.length && soundness.isSound(line(index))) index++
+    return index === 0 ? 0 : from + ends[index - 1]! + 1
+  })
+
+/** Where the last line ends that is whole. Reads backwards: the file may be huge, and what is torn is seldom long. */
 const endOfLines = (file: FileSystem.File, length: number): Effect.Effect<number, PlatformError> =>
   Effect.gen(function* () {
     let end = length
@@ -72,6 +131,14 @@ const endOfLines = (file: FileSystem.File, length: number): Effect.Effect<number
   })
 
 const lineFeed = 10
+
+/** The last of the lines, without its line feed; nothing where there is none. */
+export const lastLine = ({ file, size }: Segment): Effect.Effect<string | undefined, PlatformError> =>
+  Effect.gen(function* () {
+    if (size === 0) return undefined
+    const start = yield* endOfLines(file, size - 1)
+    return new TextDecoder().decode(yield* read(file, start, size - 1))
+  })
 
 const read = (file: FileSystem.File, from: number, to: number): Effect.Effect<Uint8Array, PlatformError> =>
   Effect.gen(function* () {
@@ -90,12 +157,14 @@ const moveTorn = (fs: FileSystem.FileSystem, path: string, file: FileSystem.File
   Effect.gen(function* () {
     const tornPath = `${path}.torn`
     // Safe there before it is cut off here: a crash in between keeps it twice, never not at all.
-    yield* keepTorn(fs, tornPath, file, from, to).pipe(Effect.scoped, Effect.mapError(fromPlatform(tornPath)))
+    yield* keepTorn(fs, tornPath, file, from, to)
     yield* file.truncate(from)
     yield* file.sync
+    const bytes = to - from
     yield* Effect.logWarning(
-      `'${path}' ended in the middle of a line, as it does after a crash: its last ${to - from} bytes are now in '${tornPath}'`
+      `'${path}' ended in the middle of a line, as it does after a crash: its last ${bytes} bytes are now in '${tornPath}'`
     )
+    return { bytes, keptIn: tornPath }
   })
 
 const keepTorn = (fs: FileSystem.FileSystem, tornPath: string, file: FileSystem.File, from: number, to: number) =>
@@ -105,16 +174,7 @@ const keepTorn = (fs: FileSystem.FileSystem, tornPath: string, file: FileSystem.
       yield* torn.writeAll(yield* read(file, at, Math.min(to, at + chunkSize)))
     yield* torn.writeAll(Uint8Array.of(lineFeed))
     yield* torn.sync
-    yield* syncFolder(fs, tornPath)
-  })
-
-/** Makes new names in the folder safe. Not every platform lets us, and those that do not keep names safe themselves. */
-const syncFolder = (fs: FileSystem.FileSystem, path: string): Effect.Effect<void> =>
-  fs.open(path.slice(0, path.lastIndexOf("/") + 1)).pipe(
-    Effect.flatMap((folder) => folder.sync),
-    Effect.scoped,
-    ignoreAll
-  )
+  }).pipe(Effect.scoped, Effect.mapError(fromPlatform(tornPath)), Effect.zipRight(Folder.sync(fs, tornPath)))
 
 export const ignoreAll = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<void, never, R> =>
   Effect.catchAllCause(Effect.asVoid(effect), () => Effect.void)

@@ -1,43 +1,66 @@
 /**
- * Many producers, one writer fiber: group commit without timers. While one batch is being written the next one gathers, so
- * the time a write takes is the batching window. Memory is bounded, and what could not be taken in is counted.
+ * Many producers, one writer fiber: group commit without timers. While one batch is stored the next one gathers, so the time
+ * that takes is the batching window. Memory is bounded, and what could not be taken in is counted.
  */
 import { Deferred, Effect, Fiber, Schedule } from "effect"
 import type { Cause, Duration, Scope } from "effect"
+import * as Backlog from "./backlog.js"
+import type { Capacity, Policy, Position } from "./backlog.js"
+import type { Register } from "./patience.js"
+
+export type { Policy, Position }
 
 export interface Options<A, E> {
-  /** Succeeds once the batch is safe. After a failure it is called again with the same items, until it succeeds. */
+  /** Succeeds once the operating system, or a server, has the batch. Never called while `sync` runs. */
   readonly write: (batch: ReadonlyArray<A>) => Effect.Effect<void, E>
-  /** Items, and their sizes together, beyond which producers are slowed down. At twice as much, items are dropped. */
-  readonly capacity: { readonly items: number; readonly size: number }
-  /** Drops at the capacity instead of slowing down. */
-  readonly whenFull: "suspend" | "drop"
+  /**
+   * Succeeds once what was written is durable. After a failure of either the same items are written again, until both
+   * succeed; newer ones wait.
+   */
+  readonly sync: Effect.Effect<void, E>
+  /** Items, and their sizes together, beyond which the policies apply. At twice as much, nothing is taken in. */
+  readonly capacity: Capacity
   /** The item that tells about dropped ones. It is written, once there is room again, before anything newer. */
   readonly dropped: (count: number) => Effect.Effect<A>
-  /** Called at the first failure of an outage, and when writing works again. */
+  /** Told about each item that was not taken in or gave way, and after each batch. */
+  readonly onDropped?: (item: A) => void
+  readonly onDurable?: (count: number) => void
+  /** Called at the first failure of an outage, and when storing works again. */
   readonly onFailure: (cause: Cause.Cause<E>) => Effect.Effect<void>
   readonly onRecovery: Effect.Effect<void>
-  /** How long closing waits for what is still to be written. What is left then is handed to `onLoss`, as far as it was taken in. */
+  /** How long closing waits for what is still to be stored. What is left then is handed to `onLoss`, as far as it was taken in. */
   readonly closeWithin: Duration.DurationInput
   readonly onLoss: (count: number, items: ReadonlyArray<A>) => Effect.Effect<void>
 }
 
-/** The position of an item: how many were taken in up to it. 0 says that it was dropped. */
-export type Position = number
+/** How far an item has come. */
+export type Stage = "written" | "durable"
+
+/** Every item offered is in one of the three others: `accepted = durable + dropped + pending`, at every moment. */
+export interface Account {
+  readonly accepted: number
+  readonly durable: number
+  readonly dropped: number
+  readonly pending: number
+}
 
 export interface Writer<A, E> {
-  /** Takes an item in, at once and without failing. */
-  readonly unsafeOffer: (item: A, size: number) => Position
+  /** Takes an item in, at once and without failing. A `kept` one never gives way to newer ones. */
+  readonly unsafeOffer: (item: A, size: number, policy: Policy, kept?: boolean) => Position
   readonly unsafeHasRoom: () => boolean
-  /** Resumes at once or, when the queue is full, when there is room again. */
-  readonly room: Effect.Effect<void>
-  /** Resumes once everything up to the position is safe. Fails at once while writing fails, though it is tried again. */
-  readonly written: (position: Position) => Effect.Effect<void, E>
-  /** Items taken in and not yet written. */
-  readonly unsafePending: () => number
-  /** The position of the newest item, and of the newest that is safe. */
+  /** Whether anything that suspends is taken in. */
+  readonly unsafeTakesMore: () => boolean
+  /** For `Effect.async`: resumes at once or, when the queue is full, when there is room again. */
+  readonly room: Register<never>
+  /**
+   * For `Effect.async`: resumes once everything up to the position that was not dropped is that far. Fails at once while storing fails, though it
+   * is tried again.
+   */
+  readonly reached: (position: Position, stage: Stage) => Register<E>
+  /** The position of the newest item, and of the newest that is that far. */
   readonly unsafeLast: () => Position
-  readonly unsafeSafe: () => Position
+  readonly unsafeReached: (stage: Stage) => Position
+  readonly unsafeAccount: () => Account
 }
 
 interface Waiter<E> {
@@ -45,29 +68,32 @@ interface Waiter<E> {
   readonly resume: (effect: Effect.Effect<void, E>) => void
 }
 
+const stages: ReadonlyArray<Stage> = ["written", "durable"]
+
 /** At once after short trouble, within a second after long. */
 const retryAfter = Schedule.exponential("50 millis").pipe(Schedule.union(Schedule.spaced("1 second")))
 
 export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { capacity } = options
-    let queue: Array<A> = []
-    let queueSize = 0
-    let inFlight: ReadonlyArray<A> = []
-    let pending = 0
-    let pendingSize = 0
-    let last: Position = 0
-    let safe: Position = 0
+    let accepted = 0
     let dropped = 0
+    /** How many of them the stored items tell about. */
+    let reported = 0
+    const drop = (item: A) => {
+      dropped++
+      options.onDropped?.(item)
+    }
+    const backlog = Backlog.make(options.capacity, drop)
+    const reached = { written: 0, durable: 0 }
+    let durable = 0
+    let inFlight: ReadonlyArray<A> = []
     let closing = false
     let closed = false
-    /** Why writing fails, for as long as it does. */
+    /** Why storing fails, for as long as it does. */
     let outage: Cause.Cause<E> | undefined
     let wakeWriter: (() => void) | undefined
-    let waiters: Array<Waiter<E>> = []
+    const waiters: Record<Stage, Array<Waiter<E>>> = { written: [], durable: [] }
     let suspended: Array<(effect: Effect.Effect<void>) => void> = []
-
-    const isFull = (times: number) => pending >= capacity.items * times || pendingSize >= capacity.size * times
 
     const wake = () => {
       const resume = wakeWriter
@@ -75,95 +101,99 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
       resume?.()
     }
 
-    const unsafeOffer = (item: A, size: number): Position => {
-      if (closed || isFull(options.whenFull === "drop" ? 1 : 2)) {
-        dropped++
-        wake()
+    const unsafeOffer: Writer<A, E>["unsafeOffer"] = (item, size, policy, kept) => {
+      accepted++
+      if (closed) {
+        drop(item)
         return 0
       }
-      queue.push(item)
-      queueSize += size
-      pending++
-      pendingSize += size
+      const position = backlog.offer(item, size, policy, kept)
       wake()
-      return ++last
+      return position
     }
 
-    const unsafeHasRoom = () => options.whenFull === "drop" || !isFull(1)
-
-    const room = Effect.async<void>((resume) => {
-      if (unsafeHasRoom()) return resume(Effect.void)
+    const room: Register<never> = (resume) => {
+      if (!backlog.isFull()) return resume(Effect.void)
       suspended.push(resume)
       return Effect.sync(() => {
         suspended = suspended.filter((other) => other !== resume)
       })
-    })
+    }
 
-    const written = (position: Position): Effect.Effect<void, E> =>
-      Effect.async((resume) => {
-        if (position <= safe) return resume(Effect.void)
-        if (outage !== undefined) return resume(Effect.failCause(outage))
-        const waiter = { position, resume }
-        waiters.push(waiter)
-        return Effect.sync(() => {
-          waiters = waiters.filter((other) => other !== waiter)
-        })
+    const reach: Writer<A, E>["reached"] = (position, stage) => (resume) => {
+      if (position <= reached[stage]) return resume(Effect.void)
+      if (outage !== undefined) return resume(Effect.failCause(outage))
+      const waiter = { position, resume }
+      waiters[stage].push(waiter)
+      return Effect.sync(() => {
+        waiters[stage] = waiters[stage].filter((other) => other !== waiter)
       })
+    }
 
-    const settleWaiters = (upTo: Position, effect: Effect.Effect<void, E>) => {
-      if (waiters.length === 0) return
-      const settled = waiters.filter(({ position }) => position <= upTo)
-      if (settled.length === waiters.length) waiters = []
-      else waiters = waiters.filter(({ position }) => position > upTo)
+    const settle = (stage: Stage, upTo: Position, effect: Effect.Effect<void, E>) => {
+      const waiting = waiters[stage]
+      if (waiting.length === 0) return
+      const settled = waiting.filter(({ position }) => position <= upTo)
+      waiters[stage] = settled.length === waiting.length ? [] : waiting.filter(({ position }) => position > upTo)
       for (const { resume } of settled) resume(effect)
     }
 
+    const advance = (stage: Stage, upTo: Position) => {
+      reached[stage] = upTo
+      settle(stage, upTo, Effect.void)
+    }
+
     const releaseRoom = () => {
-      if (suspended.length === 0 || isFull(1)) return
+      if (suspended.length === 0 || backlog.isFull()) return
       const released = suspended
       suspended = []
       for (const resume of released) resume(Effect.void)
     }
 
+    const hasWork = () => backlog.hasWaiting() || dropped > reported
+
     const untilWork = Effect.async<void>((resume) => {
-      if (queue.length > 0 || dropped > 0 || closing) return resume(Effect.void)
+      if (hasWork() || closing) return resume(Effect.void)
       wakeWriter = () => resume(Effect.void)
       return Effect.sync(() => {
         wakeWriter = undefined
       })
     })
 
-    const writeBatch = Effect.gen(function* () {
-      const items = queue
-      const size = queueSize
-      const upTo = last
-      const lost = dropped
-      queue = []
-      queueSize = 0
+    const fail = (cause: Cause.Cause<E>) => {
+      const isFirst = outage === undefined
+      outage = cause
+      // What was written and could not be synced has to be written again.
+      reached.written = reached.durable
+      // Those as well who wait for what comes after this batch: it has to wait for the end of the outage.
+      for (const stage of stages) settle(stage, backlog.last(), Effect.failCause(cause))
+      return isFirst ? options.onFailure(cause) : Effect.void
+    }
+
+    const storeBatch = Effect.gen(function* () {
+      const upTo = backlog.last()
+      const items = backlog.take()
+      const lost = dropped - reported
       inFlight = items
-      // What was dropped is newer than everything in this batch, and older than whatever is taken in from now on.
+      // What was dropped is older than whatever is taken in from now on.
       const batch = lost > 0 ? [...items, yield* options.dropped(lost)] : items
       yield* Effect.suspend(() => options.write(batch)).pipe(
+        Effect.zipRight(Effect.sync(() => advance("written", upTo))),
+        Effect.zipRight(options.sync),
         Effect.sandbox,
-        Effect.tapError((cause) => {
-          const isFirst = outage === undefined
-          outage = cause
-          // Those as well who wait for what comes after this batch: it has to wait for the end of the outage.
-          settleWaiters(last, Effect.failCause(cause))
-          return isFirst ? options.onFailure(cause) : Effect.void
-        }),
+        Effect.tapError(fail),
         Effect.retry(retryAfter),
         // The schedule never ends, so this is the success.
         Effect.ignore
       )
       if (outage !== undefined) yield* options.onRecovery
       outage = undefined
-      dropped -= lost
-      safe = upTo
+      reported += lost
+      durable += items.length
       inFlight = []
-      pending -= items.length
-      pendingSize -= size
-      settleWaiters(upTo, Effect.void)
+      backlog.release()
+      options.onDurable?.(items.length)
+      advance("durable", upTo)
       releaseRoom()
     })
 
@@ -171,7 +201,7 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
     const run: Effect.Effect<void> = untilWork.pipe(
       Effect.zipRight(
         Effect.suspend(() => {
-          if (queue.length > 0 || dropped > 0) return Effect.zipRight(writeBatch, run)
+          if (hasWork()) return Effect.zipRight(storeBatch, run)
           if (!closing) return run
           // At once, or an item could come in that nobody writes any more.
           closed = true
@@ -188,9 +218,9 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
         yield* Effect.timeoutOption(Effect.interruptible(Deferred.await(idle)), options.closeWithin)
         closed = true
         yield* Fiber.interruptFork(fiber)
-        const left = pending + dropped
-        if (left > 0) yield* options.onLoss(left, [...inFlight, ...queue])
-        settleWaiters(last, Effect.interrupt)
+        const left = backlog.pending() + dropped - reported
+        if (left > 0) yield* options.onLoss(left, [...inFlight, ...backlog.waiting()])
+        for (const stage of stages) settle(stage, backlog.last(), Effect.interrupt)
         const released = suspended
         suspended = []
         for (const resume of released) resume(Effect.void)
@@ -199,11 +229,12 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
 
     return {
       unsafeOffer,
-      unsafeHasRoom,
+      unsafeHasRoom: () => !backlog.isFull(),
+      unsafeTakesMore: () => !closed && !backlog.isFull(2),
       room,
-      written,
-      unsafePending: () => pending,
-      unsafeLast: () => last,
-      unsafeSafe: () => safe
+      reached: reach,
+      unsafeLast: backlog.last,
+      unsafeReached: (stage) => reached[stage],
+      unsafeAccount: () => ({ accepted, durable, dropped, pending: backlog.pending() })
     }
   })

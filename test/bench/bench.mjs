@@ -49,7 +49,7 @@ const syncTime = (folder) => {
 }
 
 const inProcessRound = async () => {
-  const child = fork(join(here, "inProcess.mjs"))
+  const child = fork(join(here, "inProcess.mjs"), [folder])
   const [results] = await Promise.race([once(child, "message"), once(child, "exit").then(() => [])])
   if (results === undefined) throw new Error("The comparisons in process failed")
   return results

@@ -1,6 +1,9 @@
 // The comparisons without HTTP: sends one round of each contestant to its parent.
 import { Effect, Layer, Ref } from "effect"
+import * as fs from "node:fs"
+import { join } from "node:path"
 import { AuditContext, AuditLog, AuditSink, HttpErrors, Registrar } from "../../dist/index.js"
+import { durable, verified } from "./durable.mjs"
 import { measure, ownCpu } from "./measure.mjs"
 import * as ByHand from "./servers/byHand.mjs"
 import * as Registered from "./servers/registered.mjs"
@@ -68,5 +71,8 @@ const interleaved = Effect.fnUntraced(function* (count, contestants) {
   return measured
 })
 
-process.send(await Effect.runPromise(program))
+const [folder] = process.argv.slice(2)
+const own = fs.mkdtempSync(join(folder, "round-"))
+process.send({ ...(await Effect.runPromise(program)), durable: await durable(own), verified: await verified(own) })
+fs.rmSync(own, { recursive: true })
 process.disconnect()

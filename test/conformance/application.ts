@@ -89,9 +89,9 @@ const destinations = ({ file, stdout }: Sinks, path: string): Logs.Destinations 
       : {
           path,
           level: sinkLevel(file.level),
-          // No limit at all is what 0 says in the original.
-          maxBytes: file.max_size_mb === 0 ? undefined : file.max_size_mb * 1024 * 1024,
-          backups: file.backup_count
+          // No limit at all is what 0 says in the original, of either.
+          maxBytes: file.max_size_mb * file.backup_count === 0 ? undefined : file.max_size_mb * 1024 * 1024,
+          keep: { files: file.backup_count }
         },
   console: stdout === undefined ? undefined : { level: sinkLevel(stdout.level) }
 })

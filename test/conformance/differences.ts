@@ -75,6 +75,9 @@ export const differences: Readonly<Record<string, string>> = {
 
   // Sinks and the application log.
   "sink/console-and-file": "The sink called stdout writes to standard output.",
+  "rotation/backups": "The names of old files grow with time and stay, so that no rotation renames more than one file.",
+  "rotation/concurrent":
+    "The names of old files grow with time and stay, so that no rotation renames more than one file.",
   "rotation/multibyte": "The size limit counts bytes, so that no file grows beyond it.",
   "app-log/levels":
     "Levels are the five names that readers of the log know. A number in between is the highest of them that it reaches.",

@@ -53,7 +53,11 @@ const parse = (text: string): unknown => {
   }
 }
 
-const linesOf = (text: string) => text.split("\n").filter((each) => each !== "")
+const linesOf = (text: string) => text.split("\n").filter((each) => each !== "" && !isOfTrail(each))
+
+/** What the file records about itself, which the original does not do. */
+const isOfTrail = (text: string) =>
+  /"type":"registrar-trail-[a-z]+"/.test(text) && text.endsWith('"source":"effect-registrar"}')
 
 /** The lines of a log: those in its file, and those on the console. */
 export const log = async (
@@ -83,7 +87,8 @@ const kindOf = (text: string): "audit" | "application" | undefined => {
 
 /** The files of a log, newest first, in place of their lines. */
 export const files = async (folder: string, name: string, atOnce: boolean) => {
-  const numberOf = (file: string) => Number(file.slice(name.length + 1) || 0)
+  // Ours grow with time.
+  const numberOf = (file: string) => -Number(file.slice(name.length + 1) || Infinity)
   const names = (await readdir(folder)).filter((file) => file === name || /^\.\d+$/.test(file.slice(name.length)))
   const sorted = names.filter((file) => file.startsWith(name)).sort((one, other) => numberOf(one) - numberOf(other))
   const all = await Promise.all(sorted.map(async (file) => contents(file, await readFile(join(folder, file), "utf8"))))
@@ -103,7 +108,7 @@ const contents = (name: string, text: string) => {
   const last = seqs.at(-1)
   const described = {
     name,
-    bytes: Buffer.byteLength(text),
+    bytes: Buffer.byteLength(lines.map((each) => `${each}\n`).join("")),
     records: lines.length,
     ...(first === undefined ? {} : { first_seq: first }),
     ...(last === undefined ? {} : { last_seq: last }),

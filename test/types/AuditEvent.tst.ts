@@ -62,6 +62,46 @@ describe("fields", () => {
   })
 })
 
+describe("collapsing", () => {
+  test("is by fields, or by what comes from the context", () => {
+    expect(AuditEvent.make).type.toBeCallableWith("type", {
+      level: "Info",
+      message: "{user} {n}",
+      fields: { n: Schema.Int, m: Schema.Int },
+      collapse: { within: "1 minute", by: ["ip", "path", "user", "m"] }
+    })
+    AuditEvent.make("type", { level: "Info", message: "{n}", collapse: { within: 1_000, by: ["n"] } })
+    // @ts-expect-error The events collapse by 'o', which is neither a field nor 'ip', 'path' or 'user'
+    AuditEvent.make("type", { level: "Info", message: "{n}", collapse: { within: "1 minute", by: ["n", "o"] } })
+    AuditEvent.make("type", {
+      level: "Info",
+      message: "",
+      fields: { n: Schema.Int },
+      // @ts-expect-error Type '"1 fortnight"' is not assignable
+      collapse: { within: "1 fortnight", by: ["n"] }
+    })
+    // @ts-expect-error The events collapse by 'o', which is neither a field nor 'ip', 'path' or 'user'
+    AuditEvent.make("type", {
+      level: "Info",
+      message: "",
+      fields: { n: Schema.Int },
+      collapse: { within: 1, by: ["o"] }
+    })
+  })
+
+  test("may be known only at run time", () => {
+    AuditEvent.make("type", { level: "Info", message: "{n}", collapse: { within: 1_000, by: [anyText] } })
+    AuditEvent.make("type", { level: "Info", message: anyText, collapse: { within: 1_000, by: [anyText] } })
+    AuditEvent.make("type", { level: "Info", message: "", fields: anyFields, collapse: { within: 1, by: ["n"] } })
+  })
+
+  test("leaves the type of the event as it is", () => {
+    const event = AuditEvent.make("type", { level: "Info", message: "{n}", collapse: { within: 1, by: ["n"] } })
+    const plain = AuditEvent.make("type", { level: "Info", message: "{n}" })
+    expect(event).type.toBe<typeof plain>()
+  })
+})
+
 describe("the level", () => {
   test("is one of Effect's names", () => {
     // @ts-expect-error Type '"WARNING"' is not assignable to type '"Debug" | "Info" | "Warning" | "Error" | "Fatal"'. Did you mean '"Warning"'?

@@ -1,14 +1,14 @@
 import {
   type AuditContext,
   AuditEvent,
-  type AuditLog,
+  AuditLog,
   type AuditRegistry,
   BuiltInErrors,
   type ErrorRegistry,
   Extension,
   type Registration
 } from "effect-registrar"
-import { Effect, type Layer, Schema } from "effect"
+import { Context, Data, Effect, type Layer, Schema } from "effect"
 import { describe, expect, test } from "tstyche"
 
 const LoginFailed = AuditEvent.make("auth-login-failed", { level: "Warning", message: "Login from {ip}: {reason}" })
@@ -143,6 +143,58 @@ describe("require", () => {
     expect(audit.require(LoginFailed, { reason: "" })).type.toBe<
       Effect.Effect<void, BuiltInErrors.AuditUnavailable, Proof<typeof LoginFailed> | AuditContext.AuditContext>
     >()
+  })
+})
+
+describe("around", () => {
+  class Missing extends Data.TaggedError("Missing")<{ readonly id: string }> {}
+  class Files extends Context.Tag("Files")<Files, { readonly size: number }>() {}
+  const act = Effect.flatMap(Files, ({ size }) => (size > 0 ? Effect.succeed(size) : new Missing({ id: "a" })))
+
+  test("asks for the audit log, and what add does, beside what the act needs", () => {
+    expect(act.pipe(AuditLog.around(LoginFailed, { reason: "" }))).type.toBe<
+      Effect.Effect<
+        number,
+        Missing | BuiltInErrors.AuditUnavailable,
+        Files | AuditLog.AuditLog | Proof<typeof LoginFailed> | AuditContext.AuditContext
+      >
+    >()
+    expect(AuditLog.around(Restarted)(Effect.void)).type.toBe<
+      Effect.Effect<void, BuiltInErrors.AuditUnavailable, AuditLog.AuditLog | Proof<typeof Restarted>>
+    >()
+    expect(audit.around(Restarted)(act)).type.toBe<
+      Effect.Effect<number, Missing | BuiltInErrors.AuditUnavailable, Files | Proof<typeof Restarted>>
+    >()
+  })
+
+  test("takes the params of the event", () => {
+    // @ts-expect-error Expected 2 arguments, but got 1
+    AuditLog.around(LoginFailed)
+    // @ts-expect-error Did you mean to write 'reason'?
+    AuditLog.around(LoginFailed, { reson: "unknown token" })
+    // @ts-expect-error Type 'string' is not assignable to type 'number'
+    act.pipe(AuditLog.around(Moved, { count: "3" }))
+    // @ts-expect-error Expected 1 arguments, but got 2
+    AuditLog.around(Restarted, { colour: "red" })
+    expect(AuditLog.around).type.toBeCallableWith(Noted)
+  })
+
+  test("asks for no proof where the type is known only at run time", () => {
+    const dynamic = AuditEvent.make(name, { level: "Info", message: name })
+    expect(AuditLog.around(dynamic, { any: "thing" })(Effect.void)).type.toBe<
+      Effect.Effect<void, BuiltInErrors.AuditUnavailable, AuditLog.AuditLog>
+    >()
+  })
+})
+
+describe("whenFull", () => {
+  test("is one policy, or one by level", () => {
+    expect<AuditLog.Options["whenFull"]>().type.toBeAssignableFrom<"drop-old">()
+    expect<AuditLog.Options["whenFull"]>().type.toBeAssignableFrom<{ Debug: "drop-new"; Info: "drop-old" }>()
+    // @ts-expect-error Type '"drop"' is not assignable
+    AuditLog.layer({ whenFull: "drop" })
+    // @ts-expect-error 'Warn' does not exist in type
+    AuditLog.layer({ whenFull: { Warn: "drop-old" } })
   })
 })
 

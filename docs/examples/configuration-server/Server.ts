@@ -30,11 +30,11 @@ const services = ({ dataDir }: Settings.Settings) =>
   )
 
 const logs = ({ logDir }: Settings.Settings) => {
-  const rotation = { maxBytes: 10 * 1024 * 1024, backups: 5 }
+  const rotation = { maxBytes: 10 * 1024 * 1024, compress: true }
   const files = Logs.layer({
     source,
-    audit: { file: { path: `${logDir}/audit.log.jsonl`, ...rotation } },
-    application: { file: { path: `${logDir}/application.log.jsonl`, ...rotation } }
+    audit: { file: { path: `${logDir}/audit.log.jsonl`, chain: true, ...rotation } },
+    application: { file: { path: `${logDir}/application.log.jsonl`, keep: { files: 5 }, ...rotation } }
   })
   const folder = FileSystem.FileSystem.pipe(
     Effect.flatMap((fs) => fs.makeDirectory(logDir, { recursive: true })),

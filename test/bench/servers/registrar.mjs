@@ -1,4 +1,4 @@
-// The routes as the library serves them: `node registrar.mjs [<audit file> safe|accepted]`.
+// The routes as the library serves them: `node registrar.mjs [<audit file> durable|written|accepted]`.
 import { HttpLayerRouter } from "@effect/platform"
 import { Effect, Layer } from "effect"
 import * as File from "../../../dist/AuditSink/File.js"
@@ -7,7 +7,7 @@ import { ok } from "./byHand.mjs"
 import { launch } from "./launch.mjs"
 import { audited, Bench, limited } from "./registered.mjs"
 
-const [path, waitFor] = process.argv.slice(2)
+const [path, responseWaitsFor] = process.argv.slice(2)
 let settled = Effect.void
 
 const routes = Layer.mergeAll(
@@ -22,7 +22,7 @@ const routes = Layer.mergeAll(
 )
 
 launch(
-  Registrar.serve(Layer.provide(routes, Bench.layer), { waitFor, disableListenLog: true }).pipe(
+  Registrar.serve(Layer.provide(routes, Bench.layer), { responseWaitsFor, disableListenLog: true }).pipe(
     Layer.provide(path === undefined ? AuditSink.empty : File.layer({ path }))
   ),
   () => settled

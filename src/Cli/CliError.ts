@@ -1,0 +1,18 @@
+/**
+ * What the commands end with when they do not succeed.
+ */
+import { Data } from "effect"
+
+/** The log is not valid. Its report, which says why, has been printed. */
+export class NotValid extends Data.TaggedError("NotValid")<{}> {
+  override get message() {
+    return "The log is not valid"
+  }
+}
+
+/** What was asked for makes no sense, or cannot be done. */
+export class CliError extends Data.TaggedError("CliError")<{ readonly description: string; readonly cause?: unknown }> {
+  override get message() {
+    return this.description
+  }
+}
