@@ -1,5 +1,5 @@
-// Uses the package as its users do: packs it, installs it into an empty project, loads every module, compiles the example
-// of the README, and sees that the example without the layer of its extension does not compile. Needs the network.
+// Uses the package as its users do: packs it, installs it into an empty project, loads every module, runs the command line,
+// compiles the example of the README, and sees that the example without the layer of its extension does not compile. Needs the network.
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -71,6 +71,10 @@ const tryPackage = (folder) => {
   step(`loads ${modules.length} modules`)
   writeFileSync(join(project, "load.mjs"), modules.map((module) => `import "${module}"\n`).join(""))
   run(project, "node", "load.mjs")
+
+  step("runs the command line")
+  const version = run(project, "npx", "--no-install", "registrar", "--version").trim()
+  if (version !== manifest.version) throw new Error(`registrar --version says '${version}', not '${manifest.version}'`)
 
   const compile = (code) => {
     writeFileSync(join(project, "main.ts"), code)

@@ -105,7 +105,8 @@ const toLine = (options: Logger.Logger.Options<unknown>, source: string): Line =
   return {
     level: toWire(logLevel._tag),
     date: date.toISOString(),
-    message: parts.map(textOf).join(" "),
+    // Whoever logs nothing but a cause means what it says.
+    message: parts.length === 0 && error !== undefined ? firstLine(infoOf(error)) : parts.map(textOf).join(" "),
     source,
     module: Option.match(HashMap.get(annotations, "module"), { onNone: () => source, onSome: toText }),
     errorType: error === undefined ? null : typeOf(error),
@@ -114,6 +115,8 @@ const toLine = (options: Logger.Logger.Options<unknown>, source: string): Line =
     ...(Object.keys(lasted).length === 0 ? {} : { spans: lasted })
   }
 }
+
+const firstLine = (text: string): string => text.split("\n", 1)[0]!
 
 const textOf = (part: unknown): string => (isError(part) ? safely(() => part.message) : toText(part))
 

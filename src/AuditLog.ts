@@ -151,7 +151,7 @@ export class AuditEventRejected extends Data.TaggedError("AuditEventRejected")<{
  *
  * @category models
  */
-export type Policy = Writer.Policy
+export type WhenFull = "suspend" | "drop-new" | "drop-old"
 
 /**
  * @category models
@@ -172,7 +172,7 @@ export interface Options {
    * log, and written into the trail as a `registrar-events-dropped` record. Events that `require` and `around` record never
    * give way to newer ones. Default: `"suspend"`.
    */
-  readonly whenFull?: Policy | { readonly [L in AuditEvent.Level]?: Policy | undefined } | undefined
+  readonly whenFull?: WhenFull | { readonly [L in AuditEvent.Level]?: WhenFull | undefined } | undefined
   /**
    * How long is waited for a sink that does not answer, or for room. After it `require` fails and everything else goes on, and
    * until the sink stores something nobody waits again. Default: 10 seconds.
@@ -199,7 +199,7 @@ interface How {
   /** Never gives way to a newer event. */
   readonly kept: boolean
   /** Instead of that of its level. */
-  readonly policy?: Policy
+  readonly policy?: WhenFull
   readonly intent?: string
 }
 
@@ -278,7 +278,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
         ).pipe(Effect.zipRight(Console.error(records.map(({ line }) => line).join("\n"))))
     })
 
-    const offer = (taken: AuditRecord.AuditRecord, policy: Policy, kept: boolean): Writer.Position => {
+    const offer = (taken: AuditRecord.AuditRecord, policy: WhenFull, kept: boolean): Writer.Position => {
       metrics.accepted(1)
       const position = writer.unsafeOffer(taken, taken.line.length, policy, kept)
       metrics.pending(writer.unsafeAccount().pending)
@@ -343,7 +343,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
     const room = Effect.asVoid(patience.wait(writer.room))
 
     /** What `add` waits for after it has taken an event in. */
-    const held = (position: Writer.Position, policy: Policy): Effect.Effect<void> => {
+    const held = (position: Writer.Position, policy: WhenFull): Effect.Effect<void> => {
       const untilRoom = policy === "suspend" && !writer.unsafeHasRoom() ? room : Effect.void
       return addWaitsFor === "accepted" || position === 0
         ? untilRoom

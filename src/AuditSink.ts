@@ -59,13 +59,14 @@ export class AuditSink extends Context.Tag("effect-registrar/AuditSink")<AuditSi
 
 /**
  * A batch could not be written, or a sink could not be opened. `reason` is for decisions: `"Full"` goes away when there is
- * room again, `"Unwritable"` when somebody mends it, `"Unavailable"` by itself.
+ * room again, `"Unwritable"` when somebody mends the place, `"Unavailable"` by itself, `"Claimed"` when the other program ends;
+ * `"Misconfigured"` stays.
  *
  * @category errors
  */
 export class AuditSinkError extends Data.TaggedError("AuditSinkError")<{
   readonly sink: string
-  readonly reason: "Full" | "Unwritable" | "Unavailable"
+  readonly reason: "Full" | "Unwritable" | "Unavailable" | "Claimed" | "Misconfigured"
   readonly description: string
   readonly cause?: unknown
 }> {

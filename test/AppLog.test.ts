@@ -105,6 +105,13 @@ describe("lines", () => {
     })
   )
 
+  it.effect("say what a cause says, where nothing else is logged", () =>
+    Effect.gen(function* () {
+      const [line] = yield* linesOf(Effect.logError(Cause.fail(new Error("No such port\nor any other"))))
+      assert.strictEqual(line?.message, "Error: No such port")
+    })
+  )
+
   it.effect("say what kind of error it is, and all there is to know about it", () =>
     Effect.gen(function* () {
       const lines = yield* linesOf(

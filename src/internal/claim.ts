@@ -86,7 +86,7 @@ const release = (fs: FileSystem.FileSystem, claim: string) =>
 
 const taken = (path: string, claim: string) =>
   new LogFileError({
-    reason: "Unwritable",
+    reason: "Claimed",
     path,
     description: `'${path}' is written by another program, as '${claim}' says: end that one, or give this one a file of its own`,
     written: 0
@@ -117,8 +117,9 @@ const isAlive = (fs: FileSystem.FileSystem, claim: string, me: Owner): Effect.Ef
     const { pid, place, started } = owner.value
     if (place !== me.place) return yield* isTouched(fs, claim)
     if (!isRunning(pid) || (yield* startOf(fs, pid)) !== started) return false
-    // Of this process: another thread's, or left behind where it could not be removed.
-    return pid === me.pid ? yield* isTouched(fs, claim) : true
+    // Of this process: another thread's, or left behind where it could not be removed. And where nobody tells when a process
+    // started, the number may have gone to another one.
+    return pid === me.pid || started === "" ? yield* isTouched(fs, claim) : true
   })
 
 const pidOf = (claim: string): number => Number(/\.lock-(\d+)-[0-9a-f]+$/.exec(claim)?.[1])

@@ -55,9 +55,9 @@ export interface Options {
 export type Occasion =
   | { readonly _tag: "Opened"; readonly torn: LogSegment.Torn | undefined }
   /** A while has passed: at most a second since the last time. */
-  | { readonly _tag: "Passed" }
-  /** The format asked for it, with `isFull`. */
-  | { readonly _tag: "Full" }
+  | { readonly _tag: "Tick" }
+  /** The format asked for it, with `isNoteDue`. */
+  | { readonly _tag: "Due" }
   /** The file is about to become an old one. */
   | { readonly _tag: "Retiring" }
   /** Somebody else has done something to the file. */
@@ -66,14 +66,27 @@ export type Occasion =
   | { readonly _tag: "Trimming"; readonly files: ReadonlyArray<string>; readonly next: string | undefined }
   | { readonly _tag: "Closing" }
 
+/** The first and the last line of the newest file that has any. */
+export interface Ends {
+  readonly first: string | undefined
+  readonly last: string | undefined
+}
+
+export interface Resumed<S> {
+  readonly state: S
+  readonly needsNewFile: boolean
+  /** Why the log must not go on in this format, to follow its path in a sentence. */
+  readonly objection?: string | undefined
+}
+
 /** How lines are stored. Pure, because what it has said may be cut off again: then its former state counts. */
 export interface Format<S> extends LogSegment.Soundness {
   /** The state after the last line that is stored, and whether that is of another format, so that a new file is needed. */
-  readonly resume: (lastLine: string | undefined) => { readonly state: S; readonly needsNewFile: boolean }
+  readonly resume: (ends: Ends) => Resumed<S>
   /** The text for a line, which comes without its line feed and is given one. */
   readonly line: (state: S, line: string, now: number) => readonly [text: string, state: S]
   /** Whether the format has something to say before it takes another line. */
-  readonly isFull: (state: S) => boolean
+  readonly isNoteDue: (state: S) => boolean
   /** The text for what has happened, whole lines or nothing. It is synced before anything else is written. */
   readonly note: (state: S, occasion: Occasion, now: number) => readonly [text: string, state: S]
   /** Everything up to this state is durable. */
@@ -98,7 +111,7 @@ export const plain: Format<void> = {
   isCheckpoint: () => false,
   resume: () => ({ state: undefined, needsNewFile: false }),
   line: (_, line) => [line + "\n", undefined],
-  isFull: () => false,
+  isNoteDue: () => false,
   note: () => ["", undefined],
   settled: () => Effect.void
 }
@@ -305,15 +318,15 @@ const make = <S>(
           }
           from = taken.end
           if (from === lines.length) return
-          if (format.isFull(written.state)) {
-            yield* note({ _tag: "Full" })
-            safeLines = from
-          } else {
+          if (format.isNoteDue(written.state)) yield* note({ _tag: "Due" })
+          else if (taken.isLong) yield* sync
+          else {
             yield* finish
             safeLines = from
             yield* begin
             isNew = true
           }
+          safeLines = from
         }
       })
 
@@ -321,9 +334,12 @@ const make = <S>(
     const fitting = (lines: ReadonlyArray<string>, from: number, limit: number, isNew: boolean, now: number) => {
       let { size, state } = written
       let text = ""
+      let isLong = false
       let end = from
-      for (; end < lines.length && !format.isFull(state); end++) {
+      for (; end < lines.length && !format.isNoteDue(state); end++) {
         const [next, after] = format.line(state, lines[end]!, now)
+        isLong = end > from && text.length + next.length > LogSegment.longestAppend
+        if (isLong) break
         if (limit !== Infinity) {
           const grown = size + sizeOf(next)
           if (grown > limit && size > 0 && !(isNew && end === from)) break
@@ -332,7 +348,7 @@ const make = <S>(
         text += next
         state = after
       }
-      return { text, state, end }
+      return { text, state, end, isLong }
     }
 
     const trim = Effect.suspend(() => {
@@ -346,7 +362,7 @@ const make = <S>(
         const next = kept[0] === undefined ? yield* firstLine : yield* Segments.firstLine(fs, kept[0])
         const names = removed.map((old) => Folder.nameOf(old.path))
         // Said before it is done: a crash in between leaves more than is said, which nobody takes for a theft.
-        if (format.isFull(written.state)) yield* note({ _tag: "Full" })
+        if (format.isNoteDue(written.state)) yield* note({ _tag: "Due" })
         yield* note({ _tag: "Trimming", files: names, next: Option.getOrUndefined(next) })
         yield* Effect.forEach(removed, (old) => Segments.remove(fs, old))
       })
@@ -406,7 +422,7 @@ const make = <S>(
       yield* look
       const current = yield* ready
       if (isDue(current, yield* Clock.currentTimeMillis)) yield* Effect.zipRight(finish, begin)
-      else yield* note({ _tag: "Passed" })
+      else yield* note({ _tag: "Tick" })
     }).pipe(
       // Whoever writes next is told.
       Effect.catchAll((error) => Effect.logDebug(`'${path}' cannot be looked after`, error))
@@ -434,7 +450,8 @@ const make = <S>(
       // A write that hangs holds the lock for ever; it must not hold up the end of the program.
       lock(close).pipe(Effect.interruptible, Effect.timeoutOption("5 seconds"), Effect.asVoid)
     )
-    const resumed = format.resume(yield* lastLineOf(fs, path, opened))
+    const resumed = format.resume(yield* endsOf(fs, path, opened))
+    if (resumed.objection !== undefined) return yield* misconfigured(path, `'${path}' ${resumed.objection}`)
     let safe = resumed.state
     let written = { size: opened.size, state: safe }
     segment = opened
@@ -469,7 +486,7 @@ const everyTick = Schedule.spaced("500 millis")
 const everyMinute = Schedule.spaced("1 minute")
 
 const check = ({ path, maxBytes = 1, rotateEvery = 1, keep = {} }: Options): Effect.Effect<void, LogFileError> => {
-  const wrong = (description: string) => new LogFileError({ reason: "Unwritable", path, description, written: 0 })
+  const wrong = (description: string) => misconfigured(path, description)
   if (path === "") return wrong("The path is empty: give the path of a file")
   const whole = { maxBytes, "keep.files": keep.files ?? 1, "keep.bytes": keep.bytes ?? 1 }
   for (const [name, value] of Object.entries(whole)) {
@@ -500,14 +517,16 @@ const create = (fs: FileSystem.FileSystem, path: string) =>
     Effect.mapError((error) => (error instanceof LogFileError ? error : fromPlatform(path)(error)))
   )
 
-/** The last line of the log: of its file or, where that is empty, of its newest segment. */
-const lastLineOf = (fs: FileSystem.FileSystem, path: string, opened: LogSegment.Segment) =>
+/** Those of the file or, where it is empty, of the newest segment. */
+const endsOf = (fs: FileSystem.FileSystem, path: string, opened: LogSegment.Segment) =>
   Effect.gen(function* () {
-    if (opened.isDevice) return undefined
+    if (opened.isDevice) return { first: undefined, last: undefined }
     const last = yield* Effect.mapError(LogSegment.lastLine(opened), fromPlatform(path))
-    if (last !== undefined) return last
-    const newest = (yield* Segments.list(fs, path)).at(-1)
-    return newest === undefined ? undefined : Option.getOrUndefined(yield* Segments.lastLine(fs, newest))
+    const active = { number: 0, path, isCompressed: false }
+    const newest = last === undefined ? (yield* Segments.list(fs, path)).at(-1) : active
+    if (newest === undefined) return { first: undefined, last: undefined }
+    const first = Option.getOrUndefined(yield* Segments.firstLine(fs, newest))
+    return { first, last: last ?? Option.getOrUndefined(yield* Segments.lastLine(fs, newest)) }
   })
 
 /** Runs the effect at each such signal, until the scope is closed. */
@@ -523,6 +542,9 @@ const onSignal = (signal: NodeJS.Signals, effect: Effect.Effect<void>) =>
 const encoder = new TextEncoder()
 
 const sizeOf = (text: string): number => Buffer.byteLength(text)
+
+const misconfigured = (path: string, description: string) =>
+  new LogFileError({ reason: "Misconfigured", path, description, written: 0 })
 
 const closedError = (path: string) => {
   const description = `'${path}' is closed: the program is ending`

@@ -5,11 +5,10 @@ import type { PlatformError, SystemErrorReason } from "@effect/platform/Error"
 import { Data, Predicate } from "effect"
 
 /**
- * `reason` is for decisions: `"Full"` goes away when there is room again, `"Unwritable"` when somebody mends it,
- * `"Unavailable"` by itself.
+ * `reason` is for decisions, as in `AuditSinkError`.
  */
 export class LogFileError extends Data.TaggedError("LogFileError")<{
-  readonly reason: "Full" | "Unwritable" | "Unavailable"
+  readonly reason: "Full" | "Unwritable" | "Unavailable" | "Claimed" | "Misconfigured"
   /** The file that failed: the log, one of its segments, or what holds its torn lines. */
   readonly path: string
   readonly description: string

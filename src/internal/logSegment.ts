@@ -85,8 +85,11 @@ export const open = (
 
 const chunkSize = 65_536
 
-/** More than one append can hold: what lies before was synced before the last one began. */
-const lastAppend = 64 * 1024 * 1024
+/** No more characters than these may be written between two syncs, but for a single line. */
+export const longestAppend = 8 * 1024 * 1024
+
+/** The bytes of that at most: what lies before was synced before the last append began. */
+const lastAppend = 4 * longestAppend
 
 /**
  * Where the sound lines end. Damage can only be in what was not synced, and whole lines may lie behind it. Everything before

@@ -92,8 +92,9 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
     /** Why storing fails, for as long as it does. */
     let outage: Cause.Cause<E> | undefined
     let wakeWriter: (() => void) | undefined
-    const waiters: Record<Stage, Array<Waiter<E>>> = { written: [], durable: [] }
-    let suspended: Array<(effect: Effect.Effect<void>) => void> = []
+    // Sets, because many may give up at once.
+    const waiters: Record<Stage, Set<Waiter<E>>> = { written: new Set(), durable: new Set() }
+    const suspended = new Set<(effect: Effect.Effect<void>) => void>()
 
     const wake = () => {
       const resume = wakeWriter
@@ -114,28 +115,24 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
 
     const room: Register<never> = (resume) => {
       if (!backlog.isFull()) return resume(Effect.void)
-      suspended.push(resume)
-      return Effect.sync(() => {
-        suspended = suspended.filter((other) => other !== resume)
-      })
+      suspended.add(resume)
+      return Effect.sync(() => void suspended.delete(resume))
     }
 
     const reach: Writer<A, E>["reached"] = (position, stage) => (resume) => {
       if (position <= reached[stage]) return resume(Effect.void)
       if (outage !== undefined) return resume(Effect.failCause(outage))
       const waiter = { position, resume }
-      waiters[stage].push(waiter)
-      return Effect.sync(() => {
-        waiters[stage] = waiters[stage].filter((other) => other !== waiter)
-      })
+      waiters[stage].add(waiter)
+      return Effect.sync(() => void waiters[stage].delete(waiter))
     }
 
     const settle = (stage: Stage, upTo: Position, effect: Effect.Effect<void, E>) => {
-      const waiting = waiters[stage]
-      if (waiting.length === 0) return
-      const settled = waiting.filter(({ position }) => position <= upTo)
-      waiters[stage] = settled.length === waiting.length ? [] : waiting.filter(({ position }) => position > upTo)
-      for (const { resume } of settled) resume(effect)
+      for (const waiter of waiters[stage]) {
+        if (waiter.position > upTo) continue
+        waiters[stage].delete(waiter)
+        waiter.resume(effect)
+      }
     }
 
     const advance = (stage: Stage, upTo: Position) => {
@@ -143,10 +140,9 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
       settle(stage, upTo, Effect.void)
     }
 
-    const releaseRoom = () => {
-      if (suspended.length === 0 || backlog.isFull()) return
-      const released = suspended
-      suspended = []
+    const releaseAll = () => {
+      const released = [...suspended]
+      suspended.clear()
       for (const resume of released) resume(Effect.void)
     }
 
@@ -194,7 +190,7 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
       backlog.release()
       options.onDurable?.(items.length)
       advance("durable", upTo)
-      releaseRoom()
+      if (!backlog.isFull()) releaseAll()
     })
 
     const idle = yield* Deferred.make<void>()
@@ -221,9 +217,7 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
         const left = backlog.pending() + dropped - reported
         if (left > 0) yield* options.onLoss(left, [...inFlight, ...backlog.waiting()])
         for (const stage of stages) settle(stage, backlog.last(), Effect.interrupt)
-        const released = suspended
-        suspended = []
-        for (const resume of released) resume(Effect.void)
+        releaseAll()
       })
     )
 

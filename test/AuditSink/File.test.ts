@@ -234,6 +234,34 @@ describe("the trail", () => {
     })
   )
 
+  testInMemory(
+    "is not opened with less than it was written with",
+    Effect.gen(function* () {
+      const refusal = (options: FileSink.Options) =>
+        Effect.map(Effect.flip(Effect.scoped(FileSink.make(options))), ({ description, reason }) => ({
+          description,
+          reason
+        }))
+      const seals = { keys: [(yield* AuditChain.generateKeys).privateKey] } as const
+      for (const [name, written, given, problem] of [
+        ["chained", { chain: true }, {}, "is chained: set 'chain' (AUDIT_CHAIN), or give another path"],
+        ["sealed", { seals }, {}, "is chained: set 'chain' (AUDIT_CHAIN), or give another path"],
+        [
+          "unsealed",
+          { seals },
+          { chain: true },
+          "is sealed: give 'seals' (AUDIT_SEAL_KEY or AUDIT_SEAL_KEY_FILES), or another path"
+        ]
+      ] as const) {
+        yield* add({ path: `${path}.${name}`, ...written }, 1, 2)
+        assert.deepStrictEqual(yield* refusal({ path: `${path}.${name}`, ...given }), {
+          description: `'${path}.${name}' ${problem}`,
+          reason: "Misconfigured"
+        })
+      }
+    })
+  )
+
   testInTime("begins a new file where the old one is of yesterday", Date.UTC(2024, 1, 28, 12), (pass) =>
     Effect.gen(function* () {
       const options = { path, chain: true, rotateEvery: "1 day" } as const
@@ -394,7 +422,7 @@ describe("seals", () => {
       ]
       for (const [seals, message] of wrong) {
         const error = yield* Effect.flip(FileSink.make(sealed(seals)))
-        assert.strictEqual(error.reason, "Unwritable")
+        assert.strictEqual(error.reason, "Misconfigured")
         assert.include(error.message, message)
         assert.notInclude(error.message, "secret")
         assert.deepStrictEqual(yield* readFiles(path), [])

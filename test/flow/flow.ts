@@ -45,7 +45,7 @@ export interface Result {
 
 export const flow = (options: {
   readonly events: number
-  readonly whenFull: AuditLog.Policy
+  readonly whenFull: AuditLog.WhenFull
   readonly capacity: number
 }): Effect.Effect<Result> =>
   Effect.gen(function* () {

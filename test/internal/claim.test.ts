@@ -99,7 +99,7 @@ describe("a claim", () => {
       const refused = yield* ends(Effect.scoped(LogFile.open({ path }, text)), pass)
       assert.isTrue(Either.isLeft(refused))
       if (Either.isRight(refused)) return
-      assert.strictEqual(refused.left.reason, "Unwritable")
+      assert.strictEqual(refused.left.reason, "Claimed")
       assert.strictEqual(
         refused.left.message,
         `'${path}' is written by another program, as '${path}${suffix}' says: end that one, or give this one a file of its own`

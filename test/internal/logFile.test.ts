@@ -5,6 +5,7 @@ import { Array as Arr, Deferred, Effect, Either, Exit, Fiber, Logger } from "eff
 import * as fc from "fast-check"
 import { gzipSync } from "node:zlib"
 import * as LogFile from "../../src/internal/logFile.js"
+import * as LogSegment from "../../src/internal/logSegment.js"
 import * as Faulty from "./faultyFileSystem.js"
 import {
   append,
@@ -483,7 +484,7 @@ describe("settings", () => {
       `are refused before anything is opened: ${message}`,
       Effect.gen(function* () {
         const error = yield* Effect.flip(LogFile.open({ path: inMemoryPath, ...options }, text))
-        assert.strictEqual(error.reason, "Unwritable")
+        assert.strictEqual(error.reason, "Misconfigured")
         assert.strictEqual(error.message, message)
         assert.deepStrictEqual(yield* suffixes(inMemoryPath), [])
       })
@@ -587,7 +588,7 @@ describe("a failed write or sync", () => {
       const log = yield* withFaults(decide)(
         LogFile.open(
           { path: inMemoryPath },
-          { ...text, note: (_, { _tag }) => [_tag === "Passed" ? "!\n" : "", undefined] }
+          { ...text, note: (_, { _tag }) => [_tag === "Tick" ? "!\n" : "", undefined] }
         )
       )
       yield* log.write(["a"])
@@ -750,4 +751,23 @@ describe("whatever fails", () => {
       }).pipe(quietly)
     )
   }
+})
+
+describe("a very long write", () => {
+  testInMemory(
+    "is synced in between, so that recovery need not look back any further",
+    Effect.gen(function* () {
+      const lines = Arr.makeBy(9, (number) => `${number}${"x".repeat(LogSegment.longestAppend / 4)}`)
+      const operations: Array<Faulty.Operation> = []
+      const record: Faulty.Decide = (operation, path) => {
+        if (path === inMemoryPath && (operation === "write" || operation === "sync")) operations.push(operation)
+        return undefined
+      }
+      const log = yield* withFaults(record)(LogFile.open({ path: inMemoryPath }, text))
+      yield* log.write(lines)
+      assert.deepStrictEqual(operations, ["write", "sync", "write", "sync", "write"])
+      yield* log.sync
+      assert.deepStrictEqual(yield* readLines(inMemoryPath), lines)
+    })
+  )
 })

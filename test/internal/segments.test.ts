@@ -164,8 +164,8 @@ describe("compression", () => {
     "is no obstacle to going on: the last line is found in a compressed segment as well",
     Effect.gen(function* () {
       const resumed: Array<string | undefined> = []
-      const resume = (lastLine: string | undefined) => {
-        resumed.push(lastLine)
+      const resume = ({ last }: LogFile.Ends) => {
+        resumed.push(last)
         return { state: undefined, needsNewFile: false }
       }
       const fs = yield* FileSystem.FileSystem

@@ -1,0 +1,186 @@
+/**
+ * What a trail says about itself, and how its records are stored: as they are, or linked and sealed. Pure: where it is stored
+ * is for a sink to say.
+ */
+import { DateTime, Effect, Either, Option, Schema } from "effect"
+import * as AuditChain from "./AuditChain.js"
+import type * as AuditEvent from "./AuditEvent.js"
+import * as AuditRecord from "./AuditRecord.js"
+import * as BuiltInEvents from "./BuiltInEvents.js"
+import * as LogFile from "./internal/logFile.js"
+
+/** What seals the chain of a trail. */
+export interface Sealer {
+  readonly everyRecords: number
+  readonly everyMillis: number
+  readonly seal: (head: AuditChain.Head, date: string) => AuditChain.Seal
+  /** Those that the second place was not given. */
+  readonly unsent: (seals: ReadonlyArray<StoredSeal>) => ReadonlyArray<StoredSeal>
+  /** Gives what is durable to the second place. A seal of what may be lost would accuse an honest log. */
+  readonly settled: (seals: ReadonlyArray<StoredSeal>) => Effect.Effect<void>
+}
+
+/** A record of the trail itself. */
+const own = (event: AuditEvent.Any, params: object, now: number) =>
+  AuditRecord.fromEvent(event, params, {
+    source: "effect-registrar",
+    date: DateTime.formatIso(DateTime.unsafeMake(now))
+  }).record
+
+/** The records for what has happened to the file. */
+const recordsOf = (occasion: LogFile.Occasion, wasClosed: boolean, before: number | null, now: number) => {
+  switch (occasion._tag) {
+    case "Opened": {
+      const { torn } = occasion
+      const recovered = { tornBytes: torn?.bytes ?? 0, keptIn: torn?.keptIn ?? null }
+      return [
+        ...(wasClosed && torn === undefined ? [] : [own(BuiltInEvents.TrailRecovered, recovered, now)]),
+        own(BuiltInEvents.TrailStarted, {}, now)
+      ]
+    }
+    case "Continued":
+      return [own(BuiltInEvents.TrailContinued, { reason: occasion.reason }, now)]
+    case "Trimming":
+      return [own(BuiltInEvents.TrailTrimmed, { files: occasion.files, before }, now)]
+    case "Closing":
+      return [own(BuiltInEvents.TrailStopped, {}, now)]
+    case "Tick":
+    case "Due":
+    case "Retiring":
+      return []
+  }
+}
+
+/** Whether the line is of a chained trail, and not of a second place for seals: that holds no other chained lines. */
+const isOfChain = (line: string | undefined): boolean =>
+  line !== undefined && Option.exists(AuditChain.headOf(line), ({ seq }) => seq === 1 || !AuditChain.isSeal(line))
+
+/** Whether a trail that ends with this line was closed, or has not begun. */
+const isClosed = (lastLine: string | undefined): boolean =>
+  lastLine === undefined ||
+  Either.match(AuditRecord.fromLine(lastLine), {
+    onLeft: () => false,
+    onRight: ({ event }) => event.type === BuiltInEvents.TrailStopped.type
+  })
+
+export interface Unchained {
+  readonly wasClosed: boolean
+}
+
+/** Records as they are. */
+export const unchained: LogFile.Format<Unchained> = {
+  isSound: LogFile.isJson,
+  isCheckpoint: () => false,
+  resume: ({ first, last }) => ({
+    state: { wasClosed: isClosed(last) },
+    needsNewFile: false,
+    objection:
+      isOfChain(first) || isOfChain(last) ? "is chained: set 'chain' (AUDIT_CHAIN), or give another path" : undefined
+  }),
+  line: (state, line) => [line + "\n", state],
+  isNoteDue: () => false,
+  note: (state, occasion, now) => [
+    recordsOf(occasion, state.wasClosed, null, now)
+      .map((record) => record.line + "\n")
+      .join(""),
+    state
+  ],
+  settled: () => Effect.void
+}
+
+export interface Chained {
+  readonly wasClosed: boolean
+  readonly head: AuditChain.Head
+  /** Records since the last seal, and when that was made. */
+  readonly unsealed: number
+  readonly sealedAt: number
+  /** Those that the second place may not have. */
+  readonly seals: ReadonlyArray<StoredSeal>
+}
+
+/** A record with a seal, as it is stored. */
+export interface StoredSeal {
+  readonly record: AuditRecord.AuditRecord
+  readonly seq: number
+}
+
+/** Records linked, and sealed where there is a sealer. */
+export const chained = (sealer: Sealer | undefined): LogFile.Format<Chained> => {
+  const link = (state: Chained, line: string, mark?: AuditChain.Mark): readonly [string, Chained] => {
+    const linked = AuditChain.link(state.head, line, mark)
+    return [linked.line + "\n", { ...state, head: linked.head, unsealed: state.unsealed + 1 }]
+  }
+
+  /** The record seals everything before it. */
+  const sealed = (state: Chained, record: AuditRecord.AuditRecord, now: number): readonly [string, Chained] => {
+    if (sealer === undefined) return link(state, record.line)
+    const linked = AuditChain.link(state.head, record.line, { seal: sealer.seal(state.head, record.date) })
+    const seals = [...sealer.unsent(state.seals), { record: { ...record, line: linked.line }, seq: linked.head.seq }]
+    return [linked.line + "\n", { ...state, head: linked.head, unsealed: 0, sealedAt: now, seals }]
+  }
+
+  const seal = (state: Chained, now: number) =>
+    sealed(state, own(BuiltInEvents.TrailSealed, { seq: state.head.seq }, now), now)
+
+  const isSealDue = (state: Chained, occasion: LogFile.Occasion, now: number) => {
+    if (sealer === undefined || state.unsealed === 0) return false
+    return occasion._tag !== "Tick" || now - state.sealedAt >= sealer.everyMillis
+  }
+
+  return {
+    isSound: (line) => Option.isSome(AuditChain.headOf(line)) || isUnchained(line),
+    isCheckpoint: (line) => AuditChain.isSeal(Buffer.from(line).toString("latin1")),
+    resume: ({ first, last }) => {
+      const head = last === undefined ? Option.none() : AuditChain.headOf(last)
+      const wasSealed = [first, last].some((line) => line !== undefined && AuditChain.isSeal(line))
+      return {
+        state: {
+          wasClosed: isClosed(last),
+          head: Option.getOrElse(head, () => AuditChain.genesis),
+          unsealed: 0,
+          sealedAt: 0,
+          seals: []
+        },
+        needsNewFile: last !== undefined && Option.isNone(head),
+        objection:
+          wasSealed && sealer === undefined
+            ? "is sealed: give 'seals' (AUDIT_SEAL_KEY or AUDIT_SEAL_KEY_FILES), or another path"
+            : undefined
+      }
+    },
+    line: (state, line) => link(state, line),
+    isNoteDue: (state) => sealer !== undefined && state.unsealed >= sealer.everyRecords,
+    note: (state, occasion, now) => {
+      if (occasion._tag === "Trimming") {
+        const before = firstSeq(occasion.next, state.head.seq + 1)
+        const [record] = recordsOf(occasion, true, before, now)
+        const [text, after] = link(state, record!.line, before === null ? undefined : { trimmed: { before } })
+        if (sealer === undefined) return [text, after]
+        // Only what is sealed tells a verifier that they were not stolen, and it may look as soon as they are gone.
+        const [more, sealed] = seal(after, now)
+        return [text + more, sealed]
+      }
+      const records = recordsOf(occasion, state.wasClosed, null, now)
+      if (records.length === 0) return isSealDue(state, occasion, now) ? seal(state, now) : ["", state]
+      return records.reduce<readonly [string, Chained]>(
+        ([text, before], record) => {
+          const [next, after] = sealed(before, record, now)
+          return [text + next, after]
+        },
+        ["", state]
+      )
+    },
+    settled: (state) => sealer?.settled(state.seals) ?? Effect.void
+  }
+}
+
+/** A line from before the trail was chained. */
+const isUnchained = (line: Uint8Array): boolean => Option.isSome(decodeUnchained(Buffer.from(line).toString()))
+
+const decodeUnchained = Schema.decodeOption(
+  Schema.parseJson(Schema.Struct({ chain: Schema.optional(Schema.Undefined) }))
+)
+
+/** The sequence number of a line that stands first in what is left; where that is not chained, nobody can say it. */
+const firstSeq = (line: string | undefined, next: number): number | null =>
+  line === undefined ? next : Option.match(AuditChain.headOf(line), { onNone: () => null, onSome: ({ seq }) => seq })
