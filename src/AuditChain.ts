@@ -47,16 +47,16 @@ export interface Head {
 export const genesis: Head = { seq: 0, hash: "0".repeat(64) }
 
 /**
- * Signs all records before the one that holds it: `date`, how many records may follow before the next seal (`every`), and
- * one signature for each key.
+ * Signs all records before the one that holds it, and that record's trimming: `date`, how many records may follow before the
+ * next seal (`every`), and one signature for each key.
  *
  * @category models
  */
 export type Seal = ChainLine.Seal
 
 /**
- * What a record's `chain` may hold besides its links: a seal, or that retention removed all records with a smaller
- * sequence number than `before`.
+ * What a record's `chain` may hold besides its links: that retention removed all records with a smaller sequence number than
+ * `before`, a seal, or both. Under keys, only a trimming that its own record's seal signs proves anything.
  *
  * @category models
  */
@@ -179,21 +179,27 @@ export const generateKeys: Effect.Effect<{
 })
 
 /**
- * The seal over everything up to `head`. `every` is a positive integer, `date` UTC with milliseconds and `Z`.
+ * The seal over everything up to `head`, and over the trimming of the record that will hold it. `every` is a positive integer
+ * of at most 15 digits, `date` UTC with milliseconds and `Z`.
  *
  * @category constructors
  */
 export const seal = (
   head: Head,
-  options: { readonly date: string; readonly every: number; readonly keys: NonEmpty.NonEmptyReadonlyArray<SigningKey> }
+  options: {
+    readonly date: string
+    readonly every: number
+    readonly keys: NonEmpty.NonEmptyReadonlyArray<SigningKey>
+    readonly trimmed?: { readonly before: number } | undefined
+  }
 ): Seal => {
-  const { date, every, keys } = options
-  const text = signedText(head, every, date)
+  const { date, every, keys, trimmed } = options
+  const text = signedText(head, every, date, trimmed)
   return { date, every, signatures: keys.map(({ id, sign }) => ({ key: id, signature: sign(text) })) }
 }
 
-const signedText = (head: Head, every: number, date: string) =>
-  `registrar-seal:1:${head.seq}:${head.hash}:${every}:${date}`
+const signedText = (head: Head, every: number, date: string, trimmed: ChainLine.Trimming | undefined) =>
+  `registrar-seal:1:${head.seq}:${head.hash}:${every}:${date}${trimmed === undefined ? "" : `:${trimmed.before}`}`
 
 const idOf = (key: Crypto.KeyObject) => sha256(key.export({ type: "spki", format: "der" })).slice(0, 16)
 
@@ -234,6 +240,7 @@ const readKey = (pem: string, wanted: "private" | "public"): Either.Either<Crypt
  * - `NotLinked`: it, or the one before, was exchanged, with a hash that fits.
  * - `UnknownKey`, `WrongSignature`, `NotSealed`, `SealsMissing`: its seal, or one that should be there.
  * - `SealMismatch`: an outside seal has the sequence number of this record, and is another line.
+ * - `DamagedSeal`: an outside line looks like a seal, but was changed. `record` is 0: no record of the log is to blame.
  * - `Cut`: the log ends although an outside seal has a later sequence number.
  *
  * @category models
@@ -252,6 +259,7 @@ export type Reason =
   | "NotSealed"
   | "SealsMissing"
   | "SealMismatch"
+  | "DamagedSeal"
   | "Cut"
 
 /**
@@ -261,7 +269,7 @@ export type Reason =
  */
 export class Problem extends Data.TaggedClass("Problem")<{
   readonly reason: Reason
-  /** The number of the line, from 1 on, in all that the verifier was given. */
+  /** The number of the line, from 1 on, in all that the verifier was given; 0 in `DamagedSeal`. */
   readonly record: number
   /** The sequence number that belongs there, where it is known. */
   readonly seq: number | undefined
@@ -295,7 +303,7 @@ export interface Report {
 export interface Options {
   /** Whose seals are valid. Without keys, signatures are not checked. */
   readonly keys?: ReadonlyArray<PublicKey>
-  /** The lines kept in the second place. What is not a seal is ignored. */
+  /** The lines kept in the second place. What does not look like a seal is ignored. */
   readonly outsideSeals?: Iterable<string>
 }
 
@@ -319,10 +327,10 @@ export interface Verifier {
 export const verifier = (options: Options = {}): Verifier => {
   const keyById = new Map(options.keys?.map((key) => [key.id, key]))
   const checksSeals = keyById.size > 0
-  const outside = outsideHeads(options.outsideSeals ?? [])
+  const { damaged, heads: outside } = outsideHeads(options.outsideSeals ?? [])
   let nextOutside = 0
 
-  let problem: Problem | undefined
+  let problem = damaged
   let records = 0
   let unchained = 0
   /** The last of them, as far as they are not JSON. */
@@ -336,9 +344,8 @@ export const verifier = (options: Options = {}): Verifier => {
   let unsealed = 0
   let sealed: number | undefined
   let promised = Number.POSITIVE_INFINITY
-  /** The first record that retention left: as some record says, and as a record under a seal says. */
+  /** The first record that retention left: as some record says, under keys one whose own seal signs it. */
   let left = 1
-  let leftUnderSeal = 1
 
   const fail = (
     reason: Reason,
@@ -366,8 +373,11 @@ export const verifier = (options: Options = {}): Verifier => {
 
     const before = head
     head = { seq: tail.seq, hash }
-    const { mark } = tail
-    return checkOutside() ?? (mark !== undefined && "seal" in mark ? takeSeal(mark.seal, before) : takeUnsealed(mark))
+    return (
+      checkOutside() ??
+      (tail.mark?.seal === undefined ? takeUnsealed() : takeSeal(tail.mark.seal, before, tail.mark.trimmed)) ??
+      takeTrimming(tail.mark)
+    )
   }
 
   /** A line feed that is written into the first chained record leaves a piece like a line from before the chain. */
@@ -423,14 +433,14 @@ export const verifier = (options: Options = {}): Verifier => {
     return undefined
   }
 
-  const takeSeal = ({ date, every, signatures }: Seal, before: Head) => {
+  const takeSeal = ({ date, every, signatures }: Seal, before: Head, trimmed: Mark["trimmed"]) => {
     if (checksSeals) {
       const known = signatures.filter(({ key }) => keyById.has(key))
       if (known.length === 0) {
         const ids = signatures.map(({ key }) => key).join(", ")
         return failHere("UnknownKey", `is sealed, but not with a key given here: ${ids}`)
       }
-      const text = signedText(before, every, date)
+      const text = signedText(before, every, date, trimmed)
       const wrong = known.find(({ key, signature }) => !keyById.get(key)!.verify(text, signature))
       if (wrong !== undefined) return failHere("WrongSignature", `has a seal that the key ${wrong.key} did not sign`)
       sealed = before.seq
@@ -438,16 +448,21 @@ export const verifier = (options: Options = {}): Verifier => {
     seals++
     unsealed = 0
     promised = every
-    leftUnderSeal = left
     return undefined
   }
 
-  const takeUnsealed = (mark: Mark | undefined) => {
+  const takeUnsealed = () => {
     unsealed++
     if (unsealed > promised) {
       return failHere("SealsMissing", `should be a seal: at most ${promised} records lie between two of them`)
     }
-    if (mark !== undefined && "trimmed" in mark) left = Math.max(left, mark.trimmed.before)
+    return undefined
+  }
+
+  /** Anyone can write that retention removed records, and let the application seal that with its next seal. */
+  const takeTrimming = (mark: Mark | undefined) => {
+    if (mark?.trimmed === undefined || (checksSeals && mark.seal === undefined)) return undefined
+    left = Math.max(left, mark.trimmed.before)
     return undefined
   }
 
@@ -461,13 +476,15 @@ export const verifier = (options: Options = {}): Verifier => {
       const what = `is missing: the log ends before it, but a seal with the seq ${demanded.seq} was kept outside`
       return fail("Cut", what, { record: records + 1 })
     }
-    if (records === 0) return undefined
+    if (records === 0) {
+      return checksSeals
+        ? fail("NotSealed", "is missing, and with it any seal: the log has no record", { record: 1 })
+        : undefined
+    }
     if (first === undefined) return fail("NotChained", "is not chained, and no other is", { record: 1 })
-    // Whoever removed records may also have written that retention did, but could not have sealed it.
-    const from = checksSeals ? leftUnderSeal : left
-    if (first > from) {
-      const which = first - from === 1 ? `seq ${from} is` : `seq ${from} to ${first - 1} are`
-      const who = checksSeals ? "no sealed record" : "no record"
+    if (first > left) {
+      const which = first - left === 1 ? `seq ${left} is` : `seq ${left} to ${first - 1} are`
+      const who = checksSeals ? "no seal" : "no record"
       const what = `is the first, and ${which} missing: ${who} says that retention removed so many`
       return fail("Missing", what, { record: 1, seq: first })
     }
@@ -486,14 +503,28 @@ export const verifier = (options: Options = {}): Verifier => {
   return { line, end }
 }
 
-/** The seals among the lines, in the order of the log. */
-const outsideHeads = (lines: Iterable<string>): ReadonlyArray<Head> => {
+/** The seals among the lines, in the order of the log, and the first that was damaged: ignored, it would demand nothing. */
+const outsideHeads = (lines: Iterable<string>) => {
   const heads: Array<Head> = []
+  let damaged: Problem | undefined
+  let number = 0
   for (const line of lines) {
-    if (isSeal(line)) heads.push(...Option.toArray(headOf(line)))
+    number++
+    if (!isSeal(line)) continue
+    const head = Option.getOrUndefined(headOf(line))
+    if (head !== undefined) heads.push(head)
+    else damaged ??= damagedSeal(number)
   }
-  return heads.sort((a, b) => a.seq - b.seq)
+  return { damaged, heads: heads.sort((a, b) => a.seq - b.seq) }
 }
+
+const damagedSeal = (number: number) =>
+  new Problem({
+    reason: "DamagedSeal",
+    record: 0,
+    seq: undefined,
+    message: `Line ${number} of the outside seals is damaged: it looks like a seal, but its bytes do not have its hash`
+  })
 
 /** Since Node 20.12 there is a way without an object for each hash, which takes half the time. */
 const sha256: (data: string | Uint8Array) => string =

@@ -38,6 +38,7 @@ import * as Patience from "./internal/patience.js"
 import * as Writer from "./internal/writer.js"
 import * as MessageTemplate from "./MessageTemplate.js"
 import type { Registered } from "./Registration.js"
+import * as Say from "./internal/say.js"
 
 /**
  * What adding the event asks of its surroundings: that it is registered and, where its message names `{ip}` or `{path}`, that
@@ -238,7 +239,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
     const reportDropped = Effect.suspend(() => {
       const type = firstDropped
       firstDropped = undefined
-      return Effect.logError(`Audit events are dropped, the first of them '${type}': the audit log is full or closed`)
+      return Say.error(`Audit events are dropped, the first of them '${type}': the audit log is full or closed`)
     })
 
     const countFailure = Effect.tapErrorCause(() => Effect.sync(() => metrics.failures(1)))
@@ -253,7 +254,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
         Effect.flatMap(Clock.currentTimeMillis, (millis) => {
           dropping = false
           const { record: account } = record(BuiltInEvents.EventsDropped, {}, millis, { count })
-          return Effect.as(Effect.logError(account.message), account)
+          return Effect.as(Say.error(account.message), account)
         }),
       onDropped: ({ event }) => {
         metrics.dropped(1)
@@ -267,13 +268,13 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
       },
       onFailure: (cause) => {
         metrics.outage(1)
-        return Effect.logError("The audit log cannot be written; it is tried again until it can", cause)
+        return Say.error("The audit log cannot be written; it is tried again until it can", cause)
       },
-      onRecovery: Effect.logWarning("The audit log can be written again"),
+      onRecovery: Say.warning("The audit log can be written again"),
       closeWithin: options.closeWithin ?? "10 seconds",
       // Anything but silence: whoever collects the output of a program can still save them.
       onLoss: (count, records) =>
-        Effect.logFatal(
+        Say.fatal(
           `${count} audit events could not be written before the end: as far as they were taken in, they follow on standard error`
         ).pipe(Effect.zipRight(Console.error(records.map(({ line }) => line).join("\n"))))
     })
@@ -293,7 +294,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
         const { event, context, params } = summaryOf(kept, counted)
         return offer(record(event, context, now, params).record, "suspend", true) > 0
       },
-      onLoss: (count) => Effect.logFatal(`${count} audit events were only counted, and are lost`)
+      onLoss: (count) => Say.fatal(`${count} audit events were only counted, and are lost`)
     })
 
     const accept = (fiber: Fiber.RuntimeFiber<unknown, unknown>, event: AuditEvent.Any, params: object, how: How) => {
@@ -475,4 +476,4 @@ const hasOwn = (params: object, name: string): boolean => {
 }
 
 const reportMisfits = (event: AuditEvent.Any, misfits: ReadonlyArray<string>) =>
-  Effect.logWarning(`The audit event '${event.type}' was recorded with values that do not fit: ${misfits.join(", ")}`)
+  Say.warning(`The audit event '${event.type}' was recorded with values that do not fit: ${misfits.join(", ")}`)

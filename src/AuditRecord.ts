@@ -1,8 +1,8 @@
 /**
  * One stored line of the audit trail.
  *
- * A record is decided once, when the event is added: `line` holds the exact text, and nothing changed later in the
- * application can reach it. Sinks store the line; `record` is for those that look inside.
+ * A record is decided once, when the event is added: nothing changed later in the application can reach it. `line` is the
+ * record's own line, and the other members are what it holds. Sinks store the line; a chained file appends its `chain` member to it.
  */
 import { Data, Either, ParseResult, Schema } from "effect"
 import * as AuditEvent from "./AuditEvent.js"

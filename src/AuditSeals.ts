@@ -38,7 +38,7 @@ export const make = (
   Effect.gen(function* () {
     const keys = yield* Effect.forEach(seals.keys, (key) => readKey(path, key))
     const { every = "1 minute", everyRecords = 1000 } = seals
-    if (!Number.isInteger(everyRecords) || everyRecords < 1) {
+    if (!Number.isInteger(everyRecords) || everyRecords < 1 || everyRecords > 1_000_000_000) {
       return yield* unusable(path, `seals.everyRecords must be a whole number above 0, not ${everyRecords}`)
     }
     if (Option.isNone(Duration.decodeUnknown(every)) || Duration.toMillis(every) <= 0) {
@@ -52,7 +52,7 @@ export const make = (
     const sealer: Sealer = {
       everyRecords,
       everyMillis: Duration.toMillis(every),
-      seal: (head, date) => AuditChain.seal(head, { date, every: everyRecords, keys }),
+      seal: (head, date, trimmed) => AuditChain.seal(head, { date, every: everyRecords, keys, trimmed }),
       unsent,
       settled: (stored) =>
         Effect.suspend(() => {

@@ -17,6 +17,7 @@ import { Chunk, Console, Context, Data, Effect, Exit, Fiber, Layer, Mailbox, Ref
 import type { Array as Arr, Duration } from "effect"
 import type { AuditRecord } from "./AuditRecord.js"
 import { isAtLeast, toWire, type Level } from "./internal/level.js"
+import * as Say from "./internal/say.js"
 
 /**
  * How safe a record is. `"accepted"`: it waits in this program's memory. `"written"`: the operating system has it, and it
@@ -184,7 +185,7 @@ export const bestEffort =
       useSink(layer).pipe(
         Effect.flatMap((sink) => decouple(sink, options?.capacity ?? 8192, options?.closeWithin ?? "5 seconds")),
         Effect.catchAllCause((cause) =>
-          Effect.as(Effect.logWarning("An optional audit sink could not be opened and is left out", cause), nothing)
+          Effect.as(Say.warning("An optional audit sink could not be opened and is left out", cause), nothing)
         )
       )
     )
@@ -199,10 +200,10 @@ const decouple = Effect.fnUntraced(function* (sink: Service, capacity: number, c
     const exit = yield* Effect.exit(Effect.zipRight(sink.write(batch), sink.sync))
     pending -= batch.length
     if (Exit.isFailure(exit)) {
-      if (missed === 0) yield* Effect.logWarning("An optional audit sink fails; records are left out of it", exit.cause)
+      if (missed === 0) yield* Say.warning("An optional audit sink fails; records are left out of it", exit.cause)
       missed += batch.length
     } else if (missed > 0) {
-      yield* Effect.logWarning(`An optional audit sink works again; ${missed} records are missing from it`)
+      yield* Say.warning(`An optional audit sink works again; ${missed} records are missing from it`)
       missed = 0
     }
   })
@@ -223,9 +224,7 @@ const decouple = Effect.fnUntraced(function* (sink: Service, capacity: number, c
       Effect.zipRight(
         Effect.suspend(() => {
           const missing = missed + pending
-          return missing > 0
-            ? Effect.logWarning(`${missing} records are missing from an optional audit sink`)
-            : Effect.void
+          return missing > 0 ? Say.warning(`${missing} records are missing from an optional audit sink`) : Effect.void
         })
       )
     )

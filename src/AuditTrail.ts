@@ -13,7 +13,7 @@ import * as LogFile from "./internal/logFile.js"
 export interface Sealer {
   readonly everyRecords: number
   readonly everyMillis: number
-  readonly seal: (head: AuditChain.Head, date: string) => AuditChain.Seal
+  readonly seal: (head: AuditChain.Head, date: string, trimmed?: { readonly before: number }) => AuditChain.Seal
   /** Those that the second place was not given. */
   readonly unsent: (seals: ReadonlyArray<StoredSeal>) => ReadonlyArray<StoredSeal>
   /** Gives what is durable to the second place. A seal of what may be lost would accuse an honest log. */
@@ -52,8 +52,11 @@ const recordsOf = (occasion: LogFile.Occasion, wasClosed: boolean, before: numbe
 }
 
 /** Whether the line is of a chained trail, and not of a second place for seals: that holds no other chained lines. */
-const isOfChain = (line: string | undefined): boolean =>
-  line !== undefined && Option.exists(AuditChain.headOf(line), ({ seq }) => seq === 1 || !AuditChain.isSeal(line))
+const isOfChain = ({ first, last }: LogFile.Ends): boolean =>
+  Option.exists(headOf(first), ({ seq }) => seq === 1 || !AuditChain.isSeal(first!)) ||
+  Option.exists(headOf(last), () => !AuditChain.isSeal(last!))
+
+const headOf = (line: string | undefined) => (line === undefined ? Option.none() : AuditChain.headOf(line))
 
 /** Whether a trail that ends with this line was closed, or has not begun. */
 const isClosed = (lastLine: string | undefined): boolean =>
@@ -70,12 +73,12 @@ export interface Unchained {
 /** Records as they are. */
 export const unchained: LogFile.Format<Unchained> = {
   isSound: LogFile.isJson,
+  isEnd: (line) => isClosed(Buffer.from(line).toString()),
   isCheckpoint: () => false,
-  resume: ({ first, last }) => ({
-    state: { wasClosed: isClosed(last) },
+  resume: (ends) => ({
+    state: { wasClosed: isClosed(ends.last) },
     needsNewFile: false,
-    objection:
-      isOfChain(first) || isOfChain(last) ? "is chained: set 'chain' (AUDIT_CHAIN), or give another path" : undefined
+    objection: isOfChain(ends) ? "is chained: set 'chain' (AUDIT_CHAIN), or give another path" : undefined
   }),
   line: (state, line) => [line + "\n", state],
   isNoteDue: () => false,
@@ -111,10 +114,16 @@ export const chained = (sealer: Sealer | undefined): LogFile.Format<Chained> => 
     return [linked.line + "\n", { ...state, head: linked.head, unsealed: state.unsealed + 1 }]
   }
 
-  /** The record seals everything before it. */
-  const sealed = (state: Chained, record: AuditRecord.AuditRecord, now: number): readonly [string, Chained] => {
-    if (sealer === undefined) return link(state, record.line)
-    const linked = AuditChain.link(state.head, record.line, { seal: sealer.seal(state.head, record.date) })
+  /** The record seals everything before it, and says what was trimmed. */
+  const sealed = (
+    state: Chained,
+    record: AuditRecord.AuditRecord,
+    now: number,
+    trimmed?: { readonly before: number }
+  ): readonly [string, Chained] => {
+    if (sealer === undefined) return link(state, record.line, trimmed && { trimmed })
+    const seal = sealer.seal(state.head, record.date, trimmed)
+    const linked = AuditChain.link(state.head, record.line, trimmed === undefined ? { seal } : { trimmed, seal })
     const seals = [...sealer.unsent(state.seals), { record: { ...record, line: linked.line }, seq: linked.head.seq }]
     return [linked.line + "\n", { ...state, head: linked.head, unsealed: 0, sealedAt: now, seals }]
   }
@@ -124,14 +133,16 @@ export const chained = (sealer: Sealer | undefined): LogFile.Format<Chained> => 
 
   const isSealDue = (state: Chained, occasion: LogFile.Occasion, now: number) => {
     if (sealer === undefined || state.unsealed === 0) return false
-    return occasion._tag !== "Tick" || now - state.sealedAt >= sealer.everyMillis
+    // The clock can be set back: then it is due at once, or it could be years until the next one.
+    return occasion._tag !== "Tick" || now < state.sealedAt || now - state.sealedAt >= sealer.everyMillis
   }
 
   return {
     isSound: (line) => Option.isSome(AuditChain.headOf(line)) || isUnchained(line),
+    isEnd: (line) => Option.isSome(AuditChain.headOf(line)) && isClosed(Buffer.from(line).toString()),
     isCheckpoint: (line) => AuditChain.isSeal(Buffer.from(line).toString("latin1")),
     resume: ({ first, last }) => {
-      const head = last === undefined ? Option.none() : AuditChain.headOf(last)
+      const head = headOf(last)
       const wasSealed = [first, last].some((line) => line !== undefined && AuditChain.isSeal(line))
       return {
         state: {
@@ -154,11 +165,8 @@ export const chained = (sealer: Sealer | undefined): LogFile.Format<Chained> => 
       if (occasion._tag === "Trimming") {
         const before = firstSeq(occasion.next, state.head.seq + 1)
         const [record] = recordsOf(occasion, true, before, now)
-        const [text, after] = link(state, record!.line, before === null ? undefined : { trimmed: { before } })
-        if (sealer === undefined) return [text, after]
-        // Only what is sealed tells a verifier that they were not stolen, and it may look as soon as they are gone.
-        const [more, sealed] = seal(after, now)
-        return [text + more, sealed]
+        // Signed by its own seal: what stands under a later one may have been written by somebody else, before a restart.
+        return sealed(state, record!, now, before === null ? undefined : { before })
       }
       const records = recordsOf(occasion, state.wasClosed, null, now)
       if (records.length === 0) return isSealDue(state, occasion, now) ? seal(state, now) : ["", state]

@@ -1,5 +1,6 @@
 /**
- * The audit events that the library itself records: what the trail says about itself. Every registry starts with them.
+ * The audit events that the library itself records: what became of events and acts, and what happened to the trail. Every
+ * registry starts with them.
  */
 import { Schema } from "effect"
 import * as AuditEvent from "./AuditEvent.js"

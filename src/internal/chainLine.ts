@@ -1,6 +1,6 @@
 /**
  * The form of a chained line, which ends with
- * `,"chain":{"v":1,"seq":12,"prev":"<64 digits>","hash":"<64 digits>"}}`, in a seal or a trimming with one member more before
+ * `,"chain":{"v":1,"seq":12,"prev":"<64 digits>","hash":"<64 digits>"}}`, with a trimming, a seal or both, in this order, before
  * `hash`. It is read from the end, as bytes: lines are not decoded, and nothing that an event carries stands that far back.
  */
 
@@ -13,7 +13,13 @@ export interface Seal {
   readonly signatures: ReadonlyArray<{ readonly key: string; readonly signature: string }>
 }
 
-export type Mark = { readonly seal: Seal } | { readonly trimmed: { readonly before: number } }
+export interface Trimming {
+  readonly before: number
+}
+
+export type Mark =
+  | { readonly trimmed?: Trimming | undefined; readonly seal: Seal }
+  | { readonly trimmed: Trimming; readonly seal?: Seal | undefined }
 
 export interface Tail {
   readonly seq: number
@@ -35,9 +41,10 @@ export const open = (line: string, seq: number, prev: string, mark: Mark | undef
 /** The whole line. */
 export const close = (opened: string, hash: string): string => `${opened}${hashName}${hash}${lineEnd}`
 
-const markText = (mark: Mark): string => {
-  if ("trimmed" in mark) return `,"trimmed":{"before":${mark.trimmed.before}}`
-  const { date, every, signatures } = mark.seal
+const markText = ({ seal, trimmed }: Mark): string =>
+  (trimmed === undefined ? "" : `,"trimmed":{"before":${trimmed.before}}`) + (seal === undefined ? "" : sealText(seal))
+
+const sealText = ({ date, every, signatures }: Seal): string => {
   const members = signatures.map(({ key, signature }) => `{"key":"${key}","signature":"${signature}"}`)
   return `,"seal":{"date":"${date}","every":${every},"signatures":[${members.join(",")}]}`
 }
@@ -85,7 +92,7 @@ const signatures = `(\\[${signature}(?:,${signature})*\\])`
 /** From the sequence number up to the hash. */
 const marked = new RegExp(
   `^${number},"prev":"[0-9a-f]{64}"` +
-    `(?:,"seal":\\{"date":"${date}","every":${number},"signatures":${signatures}\\}|,"trimmed":\\{"before":${number}\\})$`
+    `(?:,"trimmed":\\{"before":${number}\\})?(?:,"seal":\\{"date":"${date}","every":${number},"signatures":${signatures}\\})?$`
 )
 
 const markedTail = (bytes: Uint8Array, end: number): Tail | undefined => {
@@ -95,13 +102,16 @@ const markedTail = (bytes: Uint8Array, end: number): Tail | undefined => {
   if (chain === -1) return undefined
   const match = marked.exec(text.slice(chain + chainName.length))
   if (match === null) return undefined
-  const [, digits = "", date, every, signatures, before] = match
+  const [, digits = "", before, date, every, signatures] = match
   const seq = Number(digits)
   const prev = start + chain + chainName.length + digits.length + prevName.length
+  const trimmed = before === undefined ? undefined : { before: Number(before) }
+  if (trimmed !== undefined && trimmed.before > seq) return undefined
   if (date !== undefined && signatures !== undefined) {
-    return { seq, prev, mark: { seal: { date, every: Number(every), signatures: JSON.parse(signatures) } } }
+    const seal = { date, every: Number(every), signatures: JSON.parse(signatures) }
+    return { seq, prev, mark: trimmed === undefined ? { seal } : { trimmed, seal } }
   }
-  return Number(before) > seq ? undefined : { seq, prev, mark: { trimmed: { before: Number(before) } } }
+  return trimmed === undefined ? undefined : { seq, prev, mark: { trimmed } }
 }
 
 /**

@@ -12,6 +12,7 @@ import type { FileSystem } from "@effect/platform"
 import { Clock, DateTime, Duration, Effect, Option, Random, Schedule, Schema, type Scope } from "effect"
 import * as Folder from "./folder.js"
 import { codeOf, fromPlatform, LogFileError } from "./logFileError.js"
+import * as Say from "./say.js"
 
 /** Where a process number means something, and who has it. */
 const Owner = Schema.parseJson(
@@ -64,7 +65,7 @@ const attempt = (fs: FileSystem.FileSystem, path: string, me: Owner) =>
       )
     )
     if (!written) {
-      yield* Effect.logWarning(
+      yield* Say.warning(
         `'${path}' cannot be guarded against a second program, because nothing can be created in its folder`
       )
       return undefined

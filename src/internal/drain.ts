@@ -4,6 +4,7 @@
  */
 import type { HttpServerResponse } from "@effect/platform"
 import { Context, Deferred, Effect, FiberId, Scope, type Duration, type Fiber } from "effect"
+import * as Say from "./say.js"
 
 interface Service {
   /** Counts a request until its response is sent, or refuses it when closing has begun. */
@@ -44,11 +45,11 @@ export const make = (refuse: Effect.Effect<HttpServerResponse.HttpServerResponse
       Effect.gen(function* () {
         closed = yield* Deferred.make<void>()
         if (running.size === 0) return
-        yield* Effect.logInfo(`Finishing ${running.size} requests before the end`)
+        yield* Say.info(`Finishing ${running.size} requests before the end`)
         const allFinished = Effect.interruptible(Deferred.await(closed))
         const finished = yield* Effect.timeoutOption(allFinished, within)
         if (finished._tag === "Some") return
-        yield* Effect.logWarning(`${running.size} requests did not finish in time and are interrupted`)
+        yield* Say.warning(`${running.size} requests did not finish in time and are interrupted`)
         for (const fiber of running) fiber.unsafeInterruptAsFork(FiberId.none)
         // For what they still record, and for their answers.
         yield* Effect.timeoutOption(allFinished, "1 second")

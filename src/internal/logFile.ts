@@ -15,6 +15,7 @@ import * as Folder from "./folder.js"
 import { codeOf, fromPlatform, LogFileError, withWritten } from "./logFileError.js"
 import * as LogSegment from "./logSegment.js"
 import * as Segments from "./segments.js"
+import * as Say from "./say.js"
 
 export { LogFileError } from "./logFileError.js"
 
@@ -108,6 +109,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true })
 /** Lines of JSON as they are given, and nothing else. */
 export const plain: Format<void> = {
   isSound: isJson,
+  isEnd: () => false,
   isCheckpoint: () => false,
   resume: () => ({ state: undefined, needsNewFile: false }),
   line: (_, line) => [line + "\n", undefined],
@@ -366,7 +368,7 @@ const make = <S>(
         yield* note({ _tag: "Trimming", files: names, next: Option.getOrUndefined(next) })
         yield* Effect.forEach(removed, (old) => Segments.remove(fs, old))
       })
-    }).pipe(Effect.catchAll((error) => Effect.logWarning(`Old files of the log '${path}' cannot be removed`, error)))
+    }).pipe(Effect.catchAll((error) => Say.warning(`Old files of the log '${path}' cannot be removed`, error)))
 
     const firstLine = Segments.firstLine(fs, { number: 0, path, isCompressed: false })
 
@@ -376,7 +378,7 @@ const make = <S>(
         old.filter((each) => !each.isCompressed),
         (each) => Segments.compress(fs, each, locked)
       )
-    }).pipe(Effect.catchAll((error) => Effect.logWarning(`Old files of the log '${path}' cannot be compressed`, error)))
+    }).pipe(Effect.catchAll((error) => Say.warning(`Old files of the log '${path}' cannot be compressed`, error)))
 
     /** What somebody else has done to the file, if anything. */
     const interference = (current: LogSegment.Segment) =>
@@ -406,7 +408,7 @@ const make = <S>(
       if (current === undefined) return
       const reason = yield* Effect.mapError(interference(current), fromPlatform(path))
       if (reason === undefined) return
-      yield* Effect.logWarning(`'${path}' was ${reason} by somebody else: the log goes on in a new file`)
+      yield* Say.warning(`'${path}' was ${reason} by somebody else: the log goes on in a new file`)
       // What is in a file that still exists is safe; what was in another one is not, and is written again.
       if (reason === "moved" || reason === "changed") yield* Effect.ignore(sync)
       else lose(current, interferedError(path, reason))
@@ -425,7 +427,7 @@ const make = <S>(
       else yield* note({ _tag: "Tick" })
     }).pipe(
       // Whoever writes next is told.
-      Effect.catchAll((error) => Effect.logDebug(`'${path}' cannot be looked after`, error))
+      Effect.catchAll((error) => Say.debug(`'${path}' cannot be looked after`, error))
     )
 
     const housekeeping = Effect.unsafeMakeLatch(true)
@@ -438,7 +440,7 @@ const make = <S>(
     const close = Effect.gen(function* () {
       if (phase === "open") {
         yield* Effect.catchAll(Effect.zipRight(ready, note({ _tag: "Closing" })), (error) =>
-          Effect.logWarning(`The end of the log could not be written to '${path}'`, error)
+          Say.warning(`The end of the log could not be written to '${path}'`, error)
         )
       }
       phase = "closed"

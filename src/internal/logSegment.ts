@@ -8,6 +8,7 @@ import type { PlatformError } from "@effect/platform/Error"
 import { Effect, Exit, Option, Scope } from "effect"
 import * as Folder from "./folder.js"
 import { fromPlatform, LogFileError } from "./logFileError.js"
+import * as Say from "./say.js"
 
 export interface Segment {
   readonly file: FileSystem.File
@@ -35,6 +36,8 @@ export interface Torn {
 /** What tells a line from what a loss of power has made of one: it may be zeros, or anything. */
 export interface Soundness {
   readonly isSound: (line: Uint8Array) => boolean
+  /** The log was closed with the line: everything before it was synced. */
+  readonly isEnd: (line: Uint8Array) => boolean
   /** The line was synced before any that comes after the next such line was written. */
   readonly isCheckpoint: (line: Uint8Array) => boolean
 }
@@ -109,6 +112,8 @@ const endOfSound = (
     if (ends.length === 0 && from > 0) return yield* endOfLines(file, from)
 
     const line = (index: number) => bytes.subarray(index === 0 ? 0 : ends[index - 1]! + 1, ends[index])
+    const isClosed = ends.at(-1) === bytes.length - 1 && soundness.isEnd(line(ends.length - 1))
+    if (isClosed) return length
     // The first one may begin before what was read.
     const first = from === 0 ? 0 : 1
     let index = ends.length
@@ -164,8 +169,8 @@ const moveTorn = (fs: FileSystem.FileSystem, path: string, file: FileSystem.File
     yield* file.truncate(from)
     yield* file.sync
     const bytes = to - from
-    yield* Effect.logWarning(
-      `'${path}' ended in the middle of a line, as it does after a crash: its last ${bytes} bytes are now in '${tornPath}'`
+    yield* Say.warning(
+      `'${path}' did not end with a whole line, as after a crash: its last ${bytes} bytes are now in '${tornPath}'`
     )
     return { bytes, keptIn: tornPath }
   })

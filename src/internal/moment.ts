@@ -2,6 +2,7 @@
  * A moment as people give it on a command line, and as records have it: UTC with milliseconds and `Z`, which sorts as text.
  */
 import { DateTime, Either, Option } from "effect"
+import { visible } from "./visible.js"
 
 const millisByUnit: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
 
@@ -15,7 +16,7 @@ export const parse = (text: string, now: number): Either.Either<string, string> 
   Either.fromNullable(
     ago(text, now) ?? date(text),
     () =>
-      `'${text}' is no moment: give a date such as 2024-01-31 or 2024-01-31T12:00:00Z, or how long ago, such as 15m, 2h or 1d`
+      `'${visible(text)}' is no moment: give a date such as 2024-01-31 or 2024-01-31T12:00:00Z, or how long ago, such as 15m, 2h or 1d`
   )
 
 const ago = (text: string, now: number): string | undefined => {

@@ -31,13 +31,26 @@ export const list = (fs: FileSystem.FileSystem, path: string): Effect.Effect<Rea
     )
   })
 
+/** Of as many digits as are looked for. */
+const highest = 999_999_999_999_999
+
 export const pathOf = (path: string, number: number): string => `${path}.${String(number).padStart(6, "0")}`
 
 /** Makes the active file the newest segment. Its name is safe when this succeeds. */
 export const retire = (fs: FileSystem.FileSystem, path: string): Effect.Effect<void, LogFileError> =>
   Effect.gen(function* () {
     const newest = (yield* list(fs, path)).at(-1)?.number ?? 0
-    yield* Effect.mapError(fs.rename(path, pathOf(path, newest + 1)), fromPlatform(path))
+    const next = pathOf(path, newest + 1)
+    // A rename would replace it without a word.
+    if (newest + 1 > highest || (yield* Effect.mapError(fs.exists(next), fromPlatform(next)))) {
+      return yield* new LogFileError({
+        reason: "Unwritable",
+        path,
+        description: `'${path}' cannot be rotated, because no number is left after '${pathOf(path, newest)}': move that file away`,
+        written: 0
+      })
+    }
+    yield* Effect.mapError(fs.rename(path, next), fromPlatform(path))
     yield* Folder.sync(fs, path)
   })
 
@@ -160,10 +173,15 @@ export const beyond = (
     return { removed: segments.slice(0, from), kept: segments.slice(from) }
   })
 
-/** The first and the last whole line, decompressed as need be. */
-export const firstLine = (fs: FileSystem.FileSystem, segment: Segment) => Stream.runHead(lines(fs, segment))
+/**
+ * The first and the last whole line, decompressed as need be. A stream that ends early waits for what reads ahead of it, which
+ * only an interruption ends.
+ */
+export const firstLine = (fs: FileSystem.FileSystem, segment: Segment) =>
+  Effect.interruptible(Stream.runHead(lines(fs, segment)))
 
-export const lastLine = (fs: FileSystem.FileSystem, segment: Segment) => Stream.runLast(lines(fs, segment))
+export const lastLine = (fs: FileSystem.FileSystem, segment: Segment) =>
+  Effect.interruptible(Stream.runLast(lines(fs, segment)))
 
 const lines = (fs: FileSystem.FileSystem, segment: Segment) =>
   read(fs, segment).pipe(

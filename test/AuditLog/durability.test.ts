@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Logger, TestClock } from "effect"
+import * as AuditLog from "../../src/AuditLog.js"
 import { AuditUnavailable } from "../../src/BuiltInErrors.js"
-import { Counted, run, settle, Ticked } from "../support/auditLog.js"
+import * as Registrar from "../../src/Registrar.js"
+import { Counted, makeSink, run, settle, Test, Ticked } from "../support/auditLog.js"
 
 const isWaiting = (fiber: Fiber.Fiber<unknown, unknown>) =>
   Effect.map(Fiber.poll(fiber), (exit) => exit._tag === "None")
@@ -133,5 +135,29 @@ describe("require and flush", () => {
         assert.lengthOf(sink.records, 1)
       })
     )
+  )
+})
+
+describe("a logger that throws", () => {
+  it.effect("does not stop what is stored", () =>
+    Effect.gen(function* () {
+      const sink = makeSink()
+      sink.state.mode = "fails"
+      const throwing = Logger.make(() => {
+        throw new Error("ENOSPC")
+      })
+      yield* Effect.gen(function* () {
+        const audit = yield* AuditLog.AuditLog
+        yield* audit.add(Ticked)
+        yield* settle
+        sink.state.mode = "works"
+        yield* TestClock.adjust("1 second")
+        yield* audit.require(Ticked)
+      }).pipe(
+        Effect.provide(Test.layer.pipe(Layer.provideMerge(Registrar.layer()), Layer.provide(sink.layer))),
+        Effect.provide(Logger.replace(Logger.defaultLogger, throwing))
+      )
+      assert.lengthOf(sink.records, 2)
+    })
   )
 })

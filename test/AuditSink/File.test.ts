@@ -9,11 +9,13 @@ import * as FileSink from "../../src/AuditSink/File.js"
 import * as Faulty from "../internal/faultyFileSystem.js"
 import {
   eventually,
+  exists,
   inMemory,
   inMemoryPath as path,
   readFiles,
   readLines,
   readText,
+  suffixes,
   switchableFaults,
   temporaryPath,
   test,
@@ -302,7 +304,91 @@ describe("the trail", () => {
       assert.strictEqual(trimmed.at(-1)!.event.details["before"], report.first)
     })
   )
+
+  for (const compress of [false, true]) {
+    test(
+      `goes on after it has removed segments that are larger than one read${compress ? ", compressed ones too" : ""}`,
+      Effect.gen(function* () {
+        const path = yield* temporaryPath
+        const sink = yield* FileSink.make({ path, maxBytes: 3_000_000, keep: { files: 1 }, compress, chain: true })
+        const large = Arr.map(Arr.range(1, 2000), (number) => bigRecord(number))
+        for (const _ of Arr.range(1, 8)) yield* store(sink, [large[0]!, ...large.slice(1)])
+        yield* eventually(
+          Effect.map(suffixes(path), (found) => found.filter((suffix) => /^\.\d+/.test(suffix)).length === 1)
+        )
+      })
+    )
+  }
+
+  testInMemory(
+    "loses its oldest segments first, so that a crash in between leaves no gap",
+    Effect.gen(function* () {
+      yield* add({ path, maxBytes: chainedSize * 4, chain: true }, 1, 30)
+      let removals = 0
+      const second: Faulty.Decide = (operation, at) =>
+        operation === "remove" && /\.\d{6}$/.test(at) && ++removals > 1 ? { code: "EIO" } : undefined
+      yield* add({ path, maxBytes: chainedSize * 4, keep: { files: 1 }, chain: true }, 31, 31).pipe(
+        withFaults(second),
+        quietly
+      )
+      assert.isAbove(removals, 1)
+      yield* assertValid(path)
+    })
+  )
+
+  testInMemory(
+    "leaves a record that was changed while it was closed to a verifier",
+    Effect.gen(function* () {
+      yield* add({ path, chain: true }, 1, 20)
+      const [first, ...others] = yield* readLines(path)
+      yield* writeText(path, [first, others[0]!.replace("Event 1", "Event 2"), ...others.slice(1), ""].join("\n"))
+      yield* add({ path, chain: true }, 21, 22)
+      assert.isFalse(yield* exists(`${path}.torn`))
+      const { problem } = yield* verify(path)
+      assert.strictEqual(problem?.reason, "Modified")
+      assert.strictEqual(problem?.record, 2)
+    })
+  )
+
+  testInMemory(
+    "never takes the place of a segment that is there",
+    Effect.gen(function* () {
+      const last = `${path}.999999999999999`
+      yield* writeText(last, "theirs\n")
+      const sink = yield* FileSink.make({ path, maxBytes: chainedSize, chain: true })
+      const error = yield* Effect.flip(store(sink, records(1, 5)))
+      assert.strictEqual(error.reason, "Unwritable")
+      assert.include(error.description, "no number is left")
+      assert.strictEqual(yield* readText(last), "theirs\n")
+    })
+  )
+
+  testInTime("is not stopped by a logger that throws", 0, (pass) =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const sink = yield* FileSink.make({ path, chain: true })
+      yield* store(sink, records(1, 2))
+      yield* fs.remove(path)
+      yield* pass("1 second")
+      yield* store(sink, records(3, 4))
+      assert.deepStrictEqual(numbers(yield* readTrail(path)), [3, 4])
+    }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, throwingLogger)))
+  )
 })
+
+/** As an application log on the same full disk is. */
+const throwingLogger = Logger.make(() => {
+  throw new Error("ENOSPC")
+})
+
+const bigRecord = (number: number) =>
+  AuditRecord.make({
+    level: "INFO",
+    date: "2024-01-31T12:00:00.000Z",
+    message: "x".repeat(1000),
+    event: { type: "test-event", details: { number } },
+    source: "test"
+  })
 
 describe("seals", () => {
   const keys = Effect.runSync(AuditChain.generateKeys)
@@ -354,6 +440,15 @@ describe("seals", () => {
       yield* assertValid(path, { keys: publicKeys, outsideSeals: stored })
       yield* writeText(path, "")
       assert.strictEqual((yield* verify(path, { outsideSeals: stored })).problem?.reason, "Cut")
+    })
+  )
+
+  testInMemory(
+    "are all in the second place after the end, also where nothing was added",
+    Effect.gen(function* () {
+      const { lines, to } = yield* outside
+      for (const _ of Arr.range(1, 3)) yield* Effect.scoped(FileSink.make(sealed({ to })))
+      assert.deepStrictEqual(yield* lines, (yield* readLines(path)).filter(AuditChain.isSeal))
     })
   )
 
