@@ -144,7 +144,7 @@ export const TrailSealed = AuditEvent.make("registrar-trail-sealed", {
 })
 
 /**
- * Old files were removed, as the retention of the trail says. `before` is the first record that is left, where records are
+ * Segments were removed, as the retention of the trail says. `before` is the first record that is left, where records are
  * numbered.
  *
  * @category the trail

@@ -22,6 +22,7 @@ import * as AuditSink from "./AuditSink.js"
 import * as FileSink from "./AuditSink/File.js"
 import { count, text } from "./internal/config.js"
 import { levels } from "./internal/level.js"
+import { signals } from "./internal/logFile.js"
 
 /**
  * Where one log goes: to a file, to the console, to both, or nowhere.
@@ -103,8 +104,6 @@ const duration = (key: string) =>
   )
 
 /** Those that a program may use as it likes. */
-const signals = ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const
-
 const signal = (key: string) =>
   parsed(key, `one of ${signals.join(", ")}`, (text) => signals.find((signal) => signal === text))
 

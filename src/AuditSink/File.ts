@@ -7,7 +7,7 @@
  * `<path>.torn` when the file is next opened. One program at a time has the file.
  *
  * The file is a trail: it records when it is opened and closed, and what happened to it (`BuiltInEvents`). With `maxBytes` or
- * `rotateEvery` it is rotated: old files are `<path>.000001`, `<path>.000002`, … and stay until `keep` says otherwise. With
+ * `rotateEvery` it is rotated: its segments are `<path>.000001`, `<path>.000002`, … and stay until `keep` says otherwise. With
  * `chain` each record is linked to the one before it, through rotation and restarts, and with `seals` the chain is signed.
  *
  * @example

@@ -41,7 +41,12 @@ export const make = (fs: FileSystem.FileSystem, path: string): Effect.Effect<voi
       (claim) => (claim === undefined ? Effect.void : release(fs, claim))
     )
     if (claim === undefined) return
-    const touch = Effect.flatMap(Clock.currentTimeMillis, (millis) => fs.utimes(claim, millis / 1000, millis / 1000))
+    const touch = Effect.flatMap(Clock.currentTimeMillis, (millis) =>
+      fs.utimes(claim, millis / 1000, millis / 1000)
+    ).pipe(
+      // Somebody has cleared it away.
+      Effect.catchAll(() => put(fs, claim, me))
+    )
     yield* Effect.forkScoped(Effect.repeat(Effect.ignore(touch), Schedule.spaced("500 millis")))
   })
 
@@ -57,8 +62,7 @@ const attempt = (fs: FileSystem.FileSystem, path: string, me: Owner) =>
   Effect.gen(function* () {
     const random = yield* Random.nextIntBetween(0, 0x100_0000)
     const claim = `${path}.lock-${me.pid}-${random.toString(16).padStart(6, "0")}`
-    const text = Schema.encodeSync(Owner)(me)
-    const written = yield* fs.writeFileString(claim, text, { flag: "wx", mode: 0o600 }).pipe(
+    const written = yield* put(fs, claim, me).pipe(
       Effect.as(true),
       Effect.catchAll((error) =>
         readOnly.includes(codeOf(error)) ? Effect.succeed(false) : fromPlatform(claim)(error)
@@ -76,6 +80,9 @@ const attempt = (fs: FileSystem.FileSystem, path: string, me: Owner) =>
     yield* release(fs, claim)
     return yield* taken(path, others[0]!)
   }).pipe(Effect.uninterruptible)
+
+const put = (fs: FileSystem.FileSystem, claim: string, me: Owner) =>
+  fs.writeFileString(claim, Schema.encodeSync(Owner)(me), { flag: "wx", mode: 0o600 })
 
 const readOnly = ["EACCES", "EPERM", "EROFS"]
 

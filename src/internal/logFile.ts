@@ -19,6 +19,11 @@ import * as Say from "./say.js"
 
 export { LogFileError } from "./logFileError.js"
 
+/** Those that programs wait for and that mean nothing else. */
+export const signals = ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const
+
+export type Signal = (typeof signals)[number]
+
 export interface Options {
   /**
    * Its folder has to exist. A link is followed, and the segments lie beside the file it leads to. A terminal or the like is
@@ -33,7 +38,7 @@ export interface Options {
    */
   readonly rotateEvery?: Duration.DurationInput | undefined
   /**
-   * How much of the past is kept: the number of old files, the bytes of all files together, how long ago an old file was last
+   * How much of the past is kept: the number of segments, the bytes of all files together, how long ago a segment was last
    * written to. What goes beyond any of them is removed, the oldest first. Left out, everything is kept.
    */
   readonly keep?:
@@ -43,13 +48,13 @@ export interface Options {
         readonly for?: Duration.DurationInput | undefined
       }
     | undefined
-  /** Compresses old files with gzip. */
+  /** Compresses segments with gzip. */
   readonly compress?: boolean | undefined
   /**
    * The signal after which the file is looked for at its path again, as logrotate sends one. It is looked for twice a second
    * anyway; but this signal would end the program if nobody waited for it.
    */
-  readonly reopenOn?: NodeJS.Signals | undefined
+  readonly reopenOn?: Signal | undefined
 }
 
 /** What happens to the file, for a format that has something to say about it. */
@@ -63,7 +68,7 @@ export type Occasion =
   | { readonly _tag: "Retiring" }
   /** Somebody else has done something to the file. */
   | { readonly _tag: "Continued"; readonly reason: "moved" | "deleted" | "truncated" | "changed" }
-  /** Old files are about to be removed. `next` is the first line that is left. */
+  /** Segments are about to be removed. `next` is the first line that is left. */
   | { readonly _tag: "Trimming"; readonly files: ReadonlyArray<string>; readonly next: string | undefined }
   | { readonly _tag: "Closing" }
 
@@ -173,7 +178,7 @@ const make = <S>(
     let left: LogSegment.Left | undefined
     /** Whether nothing more may go into the file, so that it becomes an old one first. */
     let isOver = false
-    /** Whether old files may have become too many since they were last looked at. */
+    /** Whether segments may have become too many since they were last looked at. */
     let isCrowded = false
     /** What was not said yet about the file. */
     let unsaid: Occasion | undefined
@@ -532,7 +537,7 @@ const endsOf = (fs: FileSystem.FileSystem, path: string, opened: LogSegment.Segm
   })
 
 /** Runs the effect at each such signal, until the scope is closed. */
-const onSignal = (signal: NodeJS.Signals, effect: Effect.Effect<void>) =>
+const onSignal = (signal: Signal, effect: Effect.Effect<void>) =>
   Effect.flatMap(Effect.runtime(), (runtime) => {
     const run = () => void Runtime.runFork(runtime)(effect)
     return Effect.acquireRelease(

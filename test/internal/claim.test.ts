@@ -187,6 +187,17 @@ describe("a claim", () => {
     })
   )
 
+  testInTime("comes back where somebody has cleared it away", 1_700_000_000_000, (pass) =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      yield* claim(path)
+      const claims = yield* claimsOf(path)
+      yield* fs.remove(path + claims[0])
+      yield* pass("500 millis")
+      assert.deepStrictEqual(yield* claimsOf(path), claims)
+    })
+  )
+
   it.scopedLive("goes to at most one of those that start at once", () =>
     Effect.gen(function* () {
       const path = yield* temporaryPath
