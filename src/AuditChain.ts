@@ -26,6 +26,7 @@ import { Data, Effect, Either, Option, Redacted } from "effect"
 import type { Array as NonEmpty } from "effect"
 import * as Crypto from "node:crypto"
 import * as ChainLine from "./internal/chainLine.js"
+import { isJsonText } from "./internal/json.js"
 
 /**
  * Where a chain has got to: what the next record is linked to.
@@ -391,7 +392,7 @@ export const verifier = (options: Options = {}): Verifier => {
     }
     if (first !== undefined) return fail("NotChained", "is not chained, unlike those before it")
     unchained++
-    pieces = ChainLine.isJson(bytes) ? 0 : pieces + 1
+    pieces = isJsonText(bytes) ? 0 : pieces + 1
     return undefined
   }
 

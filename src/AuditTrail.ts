@@ -7,7 +7,8 @@ import * as AuditChain from "./AuditChain.js"
 import type * as AuditEvent from "./AuditEvent.js"
 import * as AuditRecord from "./AuditRecord.js"
 import * as BuiltInEvents from "./BuiltInEvents.js"
-import * as LogFile from "./internal/logFile.js"
+import { isJsonText } from "./internal/json.js"
+import type * as LogFile from "./internal/logFile.js"
 
 /** What seals the chain of a trail. */
 export interface Sealer {
@@ -72,7 +73,7 @@ export interface Unchained {
 
 /** Records as they are. */
 export const unchained: LogFile.Format<Unchained> = {
-  isSound: LogFile.isJson,
+  isSound: isJsonText,
   isEnd: (line) => isClosed(Buffer.from(line).toString()),
   isCheckpoint: () => false,
   resume: (ends) => ({

@@ -126,15 +126,6 @@ export const insteadOfTail = (bytes: Uint8Array): "damaged" | "none" | { readonl
   return /"chain":\{"v":|"prev":"[0-9a-f]{64}|"hash":"[0-9a-f]{64}/.test(end) ? "damaged" : "none"
 }
 
-export const isJson = (bytes: Uint8Array): boolean => {
-  try {
-    JSON.parse(bufferOf(bytes, 0, bytes.length).toString())
-    return true
-  } catch {
-    return false
-  }
-}
-
 const quote = 0x22
 const zero = 0x30
 

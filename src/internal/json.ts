@@ -166,3 +166,15 @@ const readMember = (value: object, key: string, walk: Walk): Json | undefined =>
   }
   return convert(member, walk)
 }
+
+/** Whether the bytes are one JSON text, in UTF-8. */
+export const isJsonText = (bytes: Uint8Array): boolean => {
+  try {
+    JSON.parse(utf8.decode(bytes))
+    return true
+  } catch {
+    return false
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true })

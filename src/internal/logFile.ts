@@ -13,6 +13,7 @@ import { Clock, Duration, Effect, ExecutionStrategy, Exit, Option, Runtime, Sche
 import * as Claim from "./claim.js"
 import * as Folder from "./folder.js"
 import { codeOf, fromPlatform, LogFileError, withWritten } from "./logFileError.js"
+import { isJsonText } from "./json.js"
 import * as LogSegment from "./logSegment.js"
 import * as Segments from "./segments.js"
 import * as Say from "./say.js"
@@ -99,21 +100,9 @@ export interface Format<S> extends LogSegment.Soundness {
   readonly settled: (state: S) => Effect.Effect<void>
 }
 
-/** Whether it is a line of JSON. */
-export const isJson = (line: Uint8Array): boolean => {
-  try {
-    JSON.parse(utf8.decode(line))
-    return true
-  } catch {
-    return false
-  }
-}
-
-const utf8 = new TextDecoder("utf-8", { fatal: true })
-
 /** Lines of JSON as they are given, and nothing else. */
 export const plain: Format<void> = {
-  isSound: isJson,
+  isSound: isJsonText,
   isEnd: () => false,
   isCheckpoint: () => false,
   resume: () => ({ state: undefined, needsNewFile: false }),
