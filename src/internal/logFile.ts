@@ -370,7 +370,10 @@ const make = <S>(
       const old = yield* Segments.list(fs, path)
       yield* Effect.forEach(
         old.filter((each) => !each.isCompressed),
-        (each) => Segments.compress(fs, each, locked)
+        (each) =>
+          Effect.catchAll(Segments.compress(fs, each, locked), (error) =>
+            Say.warning(`'${each.path}' cannot be compressed`, error)
+          )
       )
     }).pipe(Effect.catchAll((error) => Say.warning(`Old files of the log '${path}' cannot be compressed`, error)))
 
@@ -519,7 +522,7 @@ const endsOf = (fs: FileSystem.FileSystem, path: string, opened: LogSegment.Segm
     if (opened.isDevice) return { first: undefined, last: undefined }
     const last = yield* Effect.mapError(LogSegment.lastLine(opened), fromPlatform(path))
     const active = { number: 0, path, isCompressed: false }
-    const newest = last === undefined ? (yield* Segments.list(fs, path)).at(-1) : active
+    const newest = last === undefined ? Option.getOrUndefined(yield* Segments.newest(fs, path)) : active
     if (newest === undefined) return { first: undefined, last: undefined }
     const first = Option.getOrUndefined(yield* Segments.firstLine(fs, newest))
     return { first, last: last ?? Option.getOrUndefined(yield* Segments.lastLine(fs, newest)) }

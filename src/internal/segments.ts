@@ -34,6 +34,17 @@ export const list = (fs: FileSystem.FileSystem, path: string): Effect.Effect<Rea
 /** Of as many digits as are looked for. */
 const highest = 999_999_999_999_999
 
+/** The newest that is a file. */
+export const newest = (fs: FileSystem.FileSystem, path: string): Effect.Effect<Option.Option<Segment>, LogFileError> =>
+  Effect.flatMap(list(fs, path), (segments) =>
+    Effect.findFirst(segments.toReversed(), (segment) =>
+      Effect.mapBoth(fs.stat(segment.path), {
+        onFailure: fromPlatform(segment.path),
+        onSuccess: ({ type }) => type === "File"
+      })
+    )
+  )
+
 export const pathOf = (path: string, number: number): string => `${path}.${String(number).padStart(6, "0")}`
 
 /** Makes the active file the newest segment. Its name is safe when this succeeds. */
@@ -155,16 +166,18 @@ export const beyond = (
   now: number
 ): Effect.Effect<{ readonly removed: ReadonlyArray<Segment>; readonly kept: ReadonlyArray<Segment> }, LogFileError> =>
   Effect.gen(function* () {
-    const segments = yield* list(fs, path)
-    const infos = yield* Effect.forEach([...segments.map((segment) => segment.path), path], (each) =>
-      Effect.mapError(fs.stat(each), fromPlatform(each))
+    const infoOf = (each: string) => Effect.mapError(fs.stat(each), fromPlatform(each))
+    const named = yield* Effect.forEach(yield* list(fs, path), (segment) =>
+      Effect.map(infoOf(segment.path), (info) => ({ segment, info }))
     )
-    const active = Number(infos.pop()?.size ?? 0)
+    // Somebody may have made a folder of such a name.
+    const found = named.filter(({ info }) => info.type === "File")
+    const segments = found.map(({ segment }) => segment)
     const { files = Infinity, bytes = Infinity, millis = Infinity } = keep
-    let total = active
+    let total = Number((yield* infoOf(path)).size)
     let from = segments.length
     while (from > 0) {
-      const info = infos[from - 1]!
+      const { info } = found[from - 1]!
       total += Number(info.size)
       const age = now - Option.match(info.mtime, { onNone: () => now, onSome: (date) => date.getTime() })
       if (segments.length - from >= files || total > bytes || age > millis) break

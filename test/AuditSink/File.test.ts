@@ -337,6 +337,23 @@ describe("the trail", () => {
   )
 
   testInMemory(
+    "is not stopped by a folder that is named like a segment",
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const options = { path, maxBytes: chainedSize * 3, keep: { files: 2 }, chain: true }
+      yield* fs.makeDirectory(`${path}.000007`)
+      yield* add(options, 1, 40)
+      yield* writeText(path, "")
+      yield* add(options, 41, 45)
+      assert.isTrue(yield* exists(`${path}.000007`))
+      assert.lengthOf(
+        (yield* suffixes(path)).filter((suffix) => /^\.\d{6}$/.test(suffix)),
+        3
+      )
+    }).pipe(quietly)
+  )
+
+  testInMemory(
     "leaves a record that was changed while it was closed to a verifier",
     Effect.gen(function* () {
       yield* add({ path, chain: true }, 1, 20)
