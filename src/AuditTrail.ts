@@ -124,7 +124,7 @@ export const chained = (sealer: Sealer | undefined): LogFile.Format<Chained> => 
   ): readonly [string, Chained] => {
     if (sealer === undefined) return link(state, record.line, trimmed && { trimmed })
     const seal = sealer.seal(state.head, record.date, trimmed)
-    const linked = AuditChain.link(state.head, record.line, trimmed === undefined ? { seal } : { trimmed, seal })
+    const linked = AuditChain.link(state.head, record.line, { trimmed, seal })
     const seals = [...sealer.unsent(state.seals), { record: { ...record, line: linked.line }, seq: linked.head.seq }]
     return [linked.line + "\n", { ...state, head: linked.head, unsealed: 0, sealedAt: now, seals }]
   }
@@ -165,7 +165,7 @@ export const chained = (sealer: Sealer | undefined): LogFile.Format<Chained> => 
     note: (state, occasion, now) => {
       if (occasion._tag === "Trimming") {
         const before = firstSeq(occasion.next, state.head.seq + 1)
-        const [record] = recordsOf(occasion, true, before, now)
+        const [record] = recordsOf(occasion, state.wasClosed, before, now)
         // Signed by its own seal: what stands under a later one may have been written by somebody else, before a restart.
         return sealed(state, record!, now, before === null ? undefined : { before })
       }

@@ -45,12 +45,12 @@ import {
 } from "./BuiltInErrors.js"
 import { Aborted, ErrorRegistry } from "./ErrorRegistry.js"
 import * as BoundedRequest from "./internal/boundedRequest.js"
-import { readable } from "./internal/cause.js"
 import { isSafe, safeHeaders } from "./internal/headers.js"
 import { stringify } from "./internal/json.js"
 import type { IsLiteral } from "./internal/literal.js"
 import { requestPath } from "./internal/requestPath.js"
 import * as RouteTable from "./internal/routeTable.js"
+import * as Say from "./internal/say.js"
 import * as ServerErrors from "./internal/serverErrors.js"
 import { isErrorStatus, phraseId, reasonPhrase } from "./internal/status.js"
 import type { Registered } from "./Registration.js"
@@ -273,7 +273,7 @@ const logException = (cause: Cause.Cause<unknown>) => (response: HttpServerRespo
       onNone: () => "a request",
       onSome: ({ method, originalUrl }) => `${method} ${requestPath(originalUrl)}`
     })
-    yield* Effect.logError(`Unhandled exception for ${what}`, readable(cause)).pipe(
+    yield* Say.error(`Unhandled exception for ${what}`, cause).pipe(
       Effect.annotateLogs({ requestId, module: "effect-registrar" })
     )
     return HttpServerResponse.setHeader(response, "x-request-id", requestId)
@@ -333,7 +333,7 @@ const answerAborted = (registry: Registry, aborted: Aborted): Answer => {
 
 /** The answer, with a mistake of the program said in the application log. */
 const saying = (mistake: string, answered: Answer): Answer =>
-  Effect.zipRight(Effect.annotateLogs(Effect.logError(mistake), "module", "effect-registrar"), answered)
+  Effect.zipRight(Effect.annotateLogs(Say.error(mistake), "module", "effect-registrar"), answered)
 
 const send = (error: ApiError.Any, instance: object = {}): Answer => {
   const { status, headers, body, problems } = error.answer(instance)

@@ -314,15 +314,12 @@ const make = <S>(
           }
           from = taken.end
           if (from === lines.length) return
-          if (format.isNoteDue(written.state)) yield* note({ _tag: "Due" })
-          else if (taken.isLong) yield* sync
-          else {
-            yield* finish
-            safeLines = from
-            yield* begin
-            isNew = true
-          }
+          const isNoteDue = format.isNoteDue(written.state)
+          yield* isNoteDue ? note({ _tag: "Due" }) : taken.isLong ? sync : finish
           safeLines = from
+          if (isNoteDue || taken.isLong) continue
+          yield* begin
+          isNew = true
         }
       })
 

@@ -104,6 +104,7 @@ const endOfSound = (
   soundness: Soundness
 ): Effect.Effect<number, PlatformError> =>
   Effect.gen(function* () {
+    if (yield* isClosed(file, length, soundness)) return length
     const from = Math.max(0, length - lastAppend)
     const bytes = yield* read(file, from, length)
     const ends: Array<number> = []
@@ -112,8 +113,6 @@ const endOfSound = (
     if (ends.length === 0 && from > 0) return yield* endOfLines(file, from)
 
     const line = (index: number) => bytes.subarray(index === 0 ? 0 : ends[index - 1]! + 1, ends[index])
-    const isClosed = ends.at(-1) === bytes.length - 1 && soundness.isEnd(line(ends.length - 1))
-    if (isClosed) return length
     // The first one may begin before what was read.
     const first = from === 0 ? 0 : 1
     let index = ends.length
@@ -122,6 +121,16 @@ const endOfSound = (
     }
     while (index < ends.length && soundness.isSound(line(index))) index++
     return index === 0 ? 0 : from + ends[index - 1]! + 1
+  })
+
+/** Whether the log was closed, which its last line tells: then nothing else has to be read. */
+const isClosed = (file: FileSystem.File, length: number, { isEnd }: Soundness): Effect.Effect<boolean, PlatformError> =>
+  Effect.gen(function* () {
+    const from = Math.max(0, length - chunkSize)
+    const bytes = yield* read(file, from, length)
+    if (bytes.at(-1) !== lineFeed) return false
+    const start = bytes.lastIndexOf(lineFeed, -2) + 1
+    return (start > 0 || from === 0) && isEnd(bytes.subarray(start, -1))
   })
 
 /** Where the last line ends that is whole. Reads backwards: the file may be huge, and what is torn is seldom long. */
