@@ -95,6 +95,8 @@ export interface Class<Self, Id extends string, Status extends number, F extends
   readonly template: Either.Either<MessageTemplate.MessageTemplate, MessageTemplate.MalformedTemplate>
   readonly fields: F
   readonly description: string | undefined
+  readonly since: string | undefined
+  readonly deprecated: string | undefined
   /** @internal */
   readonly answer: (error: object) => Answer
 }
@@ -114,6 +116,8 @@ export interface Any {
   readonly template: Either.Either<MessageTemplate.MessageTemplate, MessageTemplate.MalformedTemplate>
   readonly fields: Fields
   readonly description: string | undefined
+  readonly since: string | undefined
+  readonly deprecated: string | undefined
   /** @internal */
   readonly answer: (error: object) => Answer
 }
@@ -160,8 +164,12 @@ export interface Options<Status extends number, Text extends string, F extends F
   readonly fields?: F
   /** Headers of the response, from `fields`. */
   readonly headers?: (fields: Readonly<Schema.Struct.Type<F>>) => Readonly<Record<string, string>>
-  /** For documents. */
+  /** For documents: what it means, and what its receiver can do. */
   readonly description?: string
+  /** For documents: the version of the application that it came with. */
+  readonly since?: string
+  /** For documents: that it should not be used any more, and what to use instead. */
+  readonly deprecated?: string
 }
 
 /**
@@ -209,6 +217,8 @@ const declare = (id: string, options: ErasedOptions) => {
     static readonly template = template
     static readonly fields = fields
     static readonly description = options.description
+    static readonly since = options.since
+    static readonly deprecated = options.deprecated
     static readonly answer = render.answer
 
     constructor(given?: Record<string, unknown>) {

@@ -68,6 +68,8 @@ export interface Any {
   readonly fields: Fields
   readonly collapse: Collapse | undefined
   readonly description: string | undefined
+  readonly since: string | undefined
+  readonly deprecated: string | undefined
   /** @internal */
   readonly encode: Encoder
 }
@@ -124,8 +126,12 @@ export interface Options<Text extends string, F extends Fields, By extends strin
    * `require` and `around` record each event.
    */
   readonly collapse?: { readonly within: Duration.DurationInput; readonly by?: ReadonlyArray<By> | undefined }
-  /** For documents. */
+  /** For documents: when it is recorded, and what it tells. */
   readonly description?: string
+  /** For documents: the version of the application that it came with. */
+  readonly since?: string
+  /** For documents: that it is not recorded any more, and what is instead. */
+  readonly deprecated?: string
 }
 
 /**
@@ -167,6 +173,8 @@ export const make = <
         }
       : undefined,
     description: given.description,
+    since: given.since,
+    deprecated: given.deprecated,
     encode: (values, onMisfit) => (encoder ??= makeEncoder(fields))(values, onMisfit)
   }
 }
