@@ -21,7 +21,7 @@
  * // Too many failed logins from 192.0.2.7, try again in 15 minutes
  */
 import { HttpApiSchema } from "@effect/platform"
-import { Data, Either, Pipeable, Predicate, Schema } from "effect"
+import { Data, Either, Option, ParseResult, Pipeable, Predicate, Schema, SchemaAST as AST } from "effect"
 import type { Cause, Types } from "effect"
 import {
   givenOrAny,
@@ -31,8 +31,9 @@ import {
   type Fields,
   type ServiceProblem
 } from "./internal/fields.js"
+import * as Answer from "./internal/answer.js"
 import { safeHeaders } from "./internal/headers.js"
-import { stringify, type Json } from "./internal/json.js"
+import type { Json } from "./internal/json.js"
 import * as MessageTemplate from "./MessageTemplate.js"
 
 /**
@@ -85,7 +86,11 @@ export interface Class<Self, Id extends string, Status extends number, F extends
   Body<Id, Schema.Struct.Encoded<F>>
 > {
   new (
-    ...fields: Types.Equals<F, {}> extends true ? [] : [fields: Readonly<Schema.Struct.Type<F>>]
+    ...fields: Types.Equals<F, {}> extends true
+      ? []
+      : {} extends Schema.Struct.Type<F>
+        ? [fields?: Readonly<Schema.Struct.Type<F>>]
+        : [fields: Readonly<Schema.Struct.Type<F>>]
   ): ApiError<Id, Schema.Struct.Type<F>>
   readonly id: Id
   readonly status: Status
@@ -98,8 +103,15 @@ export interface Class<Self, Id extends string, Status extends number, F extends
   readonly since: string | undefined
   readonly deprecated: string | undefined
   /** @internal */
-  readonly answer: (error: object) => Answer
+  readonly answer: Answerer
 }
+
+/**
+ * The answer for an instance, in the words of the declaration or of another template with the same parameters.
+ *
+ * @internal
+ */
+export type Answerer = (error: object, template?: MessageTemplate.MessageTemplate) => Answer.Answer
 
 /**
  * Any declared error.
@@ -119,19 +131,7 @@ export interface Any {
   readonly since: string | undefined
   readonly deprecated: string | undefined
   /** @internal */
-  readonly answer: (error: object) => Answer
-}
-
-/**
- * What an error looks like to the client, and what had to be left out of it.
- *
- * @internal
- */
-export interface Answer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
-  readonly problems: ReadonlyArray<string>
+  readonly answer: Answerer
 }
 
 /**
@@ -246,7 +246,7 @@ const declare = (id: string, options: ErasedOptions) => {
     static get ast() {
       const known = astByClass.get(this)
       if (known !== undefined) return known
-      const ast = bodySchema(this, names.length > 0).ast
+      const ast = bodySchema(this).ast
       astByClass.set(this, ast)
       return ast
     }
@@ -296,29 +296,31 @@ const renderer = (
   names: ReadonlyArray<string>
 ) => {
   let encode: Encoder | undefined
-  let always: Answer | undefined
+  let always: Answer.Answer | undefined
 
   const message = (error: object): string =>
     Either.isRight(template)
       ? MessageTemplate.render(template.right, error as Record<string, unknown>)
       : options.message
 
-  const answer = (error: object): Answer => {
-    if (always !== undefined) return always
+  const answer: Answerer = (error, wording) => {
+    if (always !== undefined && wording === undefined) return always
     const { details, problems } = (encode ??= makeEncoder(fields))(pick(error, names), "omit")
     const headers = makeHeaders(options.headers, error)
-    const withMessage = { id, message: message(error) }
-    const made: Answer = {
+    const made = Answer.make({
+      id,
       status: options.status,
       headers: headers.headers,
-      body: stringify({ error: names.length === 0 ? withMessage : { ...withMessage, details } }),
+      message:
+        wording === undefined ? message(error) : MessageTemplate.render(wording, error as Record<string, unknown>),
+      details: Object.keys(details).length === 0 ? undefined : details,
       problems: [
         ...problems.map(({ field, problem }) => `the field '${field}' does not fit its Schema (${problem})`),
         ...headers.problems
       ]
-    }
+    })
     // Without fields it is always the same answer.
-    if (names.length === 0 && options.headers === undefined) always = made
+    if (names.length === 0 && options.headers === undefined && wording === undefined) always = made
     return made
   }
 
@@ -339,30 +341,51 @@ const pick = (from: object, names: ReadonlyArray<string>): Record<string, unknow
     names.filter((name) => name in from).map((name) => [name, (from as Record<string, unknown>)[name]])
   )
 
-const bodySchema = (self: Any & (new (fields: Record<string, unknown>) => object), hasDetails: boolean) => {
+const bodySchema = (self: Any & (new (fields: Record<string, unknown>) => object)) => {
+  const names = Object.keys(self.fields)
   const Instance = Schema.declare((u: unknown): u is Error => u instanceof self, {
     identifier: self.id,
     title: self.id,
     ...(self.description === undefined ? {} : { description: self.description })
   })
   const Details: Schema.Schema.All = Schema.make(withoutSecrets(Schema.Struct(self.fields).ast))
-  const Body = Schema.Struct({
+  // Where each field may be absent, all of them may.
+  const mayBeEmpty = Option.isSome(Schema.decodeUnknownOption(Schema.make<unknown>(AST.encodedAST(Details.ast)))({}))
+  const Wire = Schema.Struct({
     error: Schema.Struct({
       id: Schema.Literal(self.id),
       message: Schema.String,
-      ...(hasDetails ? { details: Details } : {})
+      ...(names.length === 0 ? {} : { details: mayBeEmpty ? Schema.optional(Details) : Details })
     })
   })
   const encode = (instance: Error) => {
-    const head = { id: self.id, message: instance.message }
-    return { error: hasDetails ? { ...head, details: pick(instance, Object.keys(self.fields)) } : head }
+    const error = { id: self.id, message: instance.message }
+    const details = pick(instance, names)
+    return { error: Object.keys(details).length === 0 ? error : { ...error, details } }
   }
-  return Schema.transform(Body, Instance, {
+  return Schema.transform(eitherForm(Wire.ast), Instance, {
     strict: false,
-    decode: ({ error }) => new self((error as { details?: Record<string, unknown> }).details ?? {}),
+    decode: ({ error }) => new self((error.details ?? {}) as Record<string, unknown>),
     encode
   }).annotations(HttpApiSchema.annotations({ status: self.status }))
 }
+
+/** A body in either form on the wire. To documents it is the library's own. */
+const eitherForm = (own: AST.AST): Schema.Schema<Body> =>
+  Schema.make(
+    new AST.Declaration(
+      [own],
+      (own) => {
+        const decode = ParseResult.decodeUnknown(Schema.make(own!))
+        return (input, options) => decode(Answer.fromWire(input), options)
+      },
+      (own) => {
+        const encode = ParseResult.encodeUnknown(Schema.make(own!))
+        return (input, options) => encode(input, options)
+      },
+      { [AST.SurrogateAnnotationId]: own }
+    )
+  )
 
 /**
  * An exception that answers with a registered error: every failure or defect that is an instance of `exception`.

@@ -7,16 +7,30 @@
  *
  * console.log(new BuiltInErrors.NotFound().message) // The requested resource could not be found
  */
+import { Schema } from "effect"
 import * as ApiError from "./ApiError.js"
 
 /**
- * 400: the request cannot be read.
+ * What is wrong at one place of a request: `path` leads there, as in `items[0].name`, and is empty for the whole. `reason` goes
+ * on where it ends: `is missing`.
+ *
+ * @category models
+ */
+export const Issue = Schema.Struct({
+  in: Schema.optional(Schema.Literal("path", "query", "headers", "body")),
+  path: Schema.String,
+  reason: Schema.String
+})
+
+/**
+ * 400: the request cannot be read. `issues` are there where a part of it did not fit what is expected.
  *
  * @category errors
  */
 export class BadRequest extends ApiError.make<BadRequest>()("bad-request", {
   status: 400,
-  message: "The request could not be understood"
+  message: "The request could not be understood",
+  fields: { issues: Schema.optional(Schema.Array(Issue)) }
 }) {}
 
 /**
