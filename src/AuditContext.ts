@@ -1,8 +1,8 @@
 /**
- * Who and where, for one request or one job: `ip`, `path` and `user`.
+ * Who and where, for one request or one job: `ip`, `path`, `user` and `requestId`.
  *
- * `HttpAudit` gives every request its context, without a user; authentication fills the user in with `withUser`. A job that
- * wants to be found in the trail provides a context of its own.
+ * `HttpAudit` gives every request its context, without a user; authentication fills the user in, with `withUser` for what runs
+ * inside, or with `identify` for the rest of the request. A job that wants to be found in the trail provides a context of its own.
  *
  * @example
  * import { AuditContext } from "effect-registrar"
@@ -29,6 +29,8 @@ export interface Service {
   readonly path?: string | undefined
   /** Who acts, once that is known. */
   readonly user?: string | undefined
+  /** What ties together the records, the log lines and the answer of one request, or of one run of a job. */
+  readonly requestId?: string | undefined
 }
 
 /**
@@ -41,7 +43,7 @@ export class AuditContext extends Context.Tag("effect-registrar/AuditContext")<A
  *
  * @category layers
  */
-export const layer = (context: Service): Layer.Layer<AuditContext> => Layer.succeed(AuditContext, context)
+export const layer = (context: Service): Layer.Layer<AuditContext> => Layer.sync(AuditContext, () => ({ ...context }))
 
 /**
  * Names the user for everything that runs inside. Events added before keep what was known then.
@@ -57,3 +59,28 @@ export const withUser =
         user
       })
     )
+
+/**
+ * Names the user for the rest of the request, or of whatever else the context was made for. For where nothing runs inside, as in
+ * an `HttpApiMiddleware`. Events added before keep what was known then; without a context it does nothing.
+ *
+ * @example
+ * import { AuditContext } from "effect-registrar"
+ * import { Effect } from "effect"
+ *
+ * const job = Effect.gen(function* () {
+ *   yield* AuditContext.identify("ada")
+ *   return (yield* AuditContext.AuditContext).user
+ * })
+ *
+ * console.log(Effect.runSync(Effect.provide(job, AuditContext.layer({ path: "nightly-cleanup" })))) // ada
+ *
+ * @category combinators
+ */
+export const identify = (user: string): Effect.Effect<void> =>
+  Effect.flatMap(Effect.serviceOption(AuditContext), (current) =>
+    Effect.sync(() => {
+      // The one place where a context changes: each request has its own.
+      if (current._tag === "Some") Object.assign(current.value, { user })
+    })
+  )

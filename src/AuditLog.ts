@@ -303,6 +303,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
       const context = Option.getOrElse(Context.getOption(fiber.currentContext, AuditContext), () => ({}))
       const { record: taken, misfits } = record(event, context, now, params, how.intent)
       const kind = how.mayCollapse ? Collapse.kindOf(event.type, event.collapse, taken.event.details) : undefined
+      metrics.added(event.type)
       const isCounted = kind !== undefined && collapse.unsafeCount(kind, now)
       if (isCounted) metrics.collapsed(1)
       const position = isCounted ? 0 : offer(taken, how.policy ?? policyOf(event.level), how.kept)

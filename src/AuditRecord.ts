@@ -20,7 +20,7 @@ const Details = Schema.declare(
 /**
  * What a line holds, in this order. `date` is UTC with milliseconds and `Z` (RFC 3339). `details` starts with `ip`, `path`
  * and `user` where they are known, then has the parameters of the event. `intent` ties together what `AuditLog.around` records
- * before and after an act.
+ * before and after an act, `requestId` all of one request, with its answer and its lines in the application log.
  *
  * @category schemas
  */
@@ -31,7 +31,8 @@ export const Contents = Schema.Struct({
   event: Schema.Struct({
     type: Schema.String,
     details: Details,
-    intent: Schema.optionalWith(Schema.String, { exact: true })
+    intent: Schema.optionalWith(Schema.String, { exact: true }),
+    requestId: Schema.optionalWith(Schema.String, { exact: true })
   }),
   source: Schema.String
 })
@@ -56,8 +57,13 @@ export interface AuditRecord extends Contents {
  */
 export const make = (contents: Contents): AuditRecord => {
   const { level, date, message, source } = contents
-  const { type, details, intent } = contents.event
-  const event = intent === undefined ? { type, details } : { type, details, intent }
+  const { type, details, intent, requestId } = contents.event
+  const event = {
+    type,
+    details,
+    ...(intent === undefined ? {} : { intent }),
+    ...(requestId === undefined ? {} : { requestId })
+  }
   return { level, date, message, event, source, line: stringify({ level, date, message, event, source }) }
 }
 
@@ -73,7 +79,7 @@ export const fromEvent = (
   given: {
     readonly source: string
     readonly date: string
-    readonly context?: { readonly [Name in AuditEvent.ContextName]?: string | undefined }
+    readonly context?: { readonly [Name in AuditEvent.ContextName | "requestId"]?: string | undefined }
     readonly intent?: string | undefined
   }
 ): { readonly record: AuditRecord; readonly misfits: ReadonlyArray<string> } => {
@@ -95,7 +101,12 @@ export const fromEvent = (
       level: toWire(event.level),
       date,
       message,
-      event: { type: event.type, details, ...(intent === undefined ? {} : { intent }) },
+      event: {
+        type: event.type,
+        details,
+        ...(intent === undefined ? {} : { intent }),
+        ...(context.requestId === undefined ? {} : { requestId: context.requestId })
+      },
       source
     }),
     misfits: encoded.problems.map(({ field, problem }) => `${field} (${problem})`)

@@ -4,9 +4,11 @@
  * It starts with the built-in definitions. Extensions register theirs while the application is built; an application
  * overrides any definition explicitly. What is registered answers `HttpErrors`, and is plain data for documents.
  */
-import { Context, Data, Effect, Layer, Option } from "effect"
+import { Context, Data, Effect, Either, Layer, Option } from "effect"
 import * as ApiError from "./ApiError.js"
 import { builtIns } from "./BuiltInErrors.js"
+import type { IsLiteral } from "./internal/literal.js"
+import * as MessageTemplate from "./MessageTemplate.js"
 import { Refusals, report, settle } from "./Registration.js"
 import type { Conflict, ErrorProof, InvalidDefinition, Refusal, RegistrationConflict } from "./Registration.js"
 
@@ -22,6 +24,20 @@ export interface Registration {
   readonly exceptions?: ReadonlyArray<ApiError.Exception<unknown, string>>
   /** Answers in place of the definition with the same id and status, or else of the status's default. */
   readonly overrides?: ReadonlyArray<ApiError.Any>
+  readonly translations?: ReadonlyArray<Translation>
+}
+
+/**
+ * The message of an error in another language.
+ *
+ * @category models
+ */
+export interface Translation {
+  /** A language tag (BCP 47): `de`, `pt-BR`. */
+  readonly language: string
+  readonly error: ApiError.Any
+  /** A message template with parameters of the error. */
+  readonly text: string
 }
 
 /**
@@ -53,6 +69,8 @@ export interface Service {
   readonly errorOf: (failure: unknown) => ApiError.Any | undefined
   /** The error with this id and status or, without an id, the status's default: its first definition. */
   readonly errorFor: (status: number, id?: string) => ApiError.Any | undefined
+  /** The message templates of an error by language, in lower case. The declared one is not among them. */
+  readonly translationsOf: (error: ApiError.Any) => ReadonlyMap<string, MessageTemplate.MessageTemplate>
   /** Everything registered, in order of registration. */
   readonly definitions: Effect.Effect<ReadonlyArray<Definition>>
 }
@@ -117,6 +135,7 @@ export const make: Effect.Effect<Service> = Effect.sync(() => {
   const overrideByKey = new Map<string, Entry>()
   // Errors under their own class, exceptions under theirs: a failure is looked up along its prototype chain.
   const answerByPrototype = new Map<object, Answering>()
+  const translationsByError = new Map<ApiError.Any, Map<string, Translated>>()
 
   const addError = (owner: string, error: ApiError.Any): ReadonlyArray<Refusal> => {
     const known = entryByKey.get(keyOf(error))
@@ -165,6 +184,26 @@ export const make: Effect.Effect<Service> = Effect.sync(() => {
     return []
   }
 
+  const addTranslation = (owner: string, { language, error, text }: Translation): ReadonlyArray<Refusal> => {
+    const tag = canonicalLanguage(language)
+    if (tag === undefined) return [invalid(owner, error.id, `'${language}' is not a language tag`)]
+    const template = MessageTemplate.parse(text)
+    if (Either.isLeft(template)) return [invalid(owner, error.id, template.left.message)]
+    const strays = template.right.parameters.filter((name) => !Object.hasOwn(error.fields, name))
+    if (strays.length > 0) {
+      return strays.map((name) =>
+        invalid(owner, error.id, `the message in '${tag}' names '{${name}}', which is not one of the fields`)
+      )
+    }
+    const entries = translationsByError.get(error) ?? new Map<string, Translated>()
+    const known = entries.get(tag)
+    if (known !== undefined) {
+      return known.text === text ? [] : [conflict("translation", `${nameOf(error)} in '${tag}'`, known.owner, owner)]
+    }
+    translationsByError.set(error, entries.set(tag, { ...template.right, owner }))
+    return []
+  }
+
   /** An override with an id that nobody registered: it takes the place of its status's default. */
   const newDefaultOf = (status: number): Entry | undefined => newDefaultsOf(status)[0]
 
@@ -206,11 +245,12 @@ export const make: Effect.Effect<Service> = Effect.sync(() => {
   for (const error of builtIns) addError("effect-registrar", error)
 
   return {
-    register: ({ owner, errors = [], exceptions = [], overrides = [] }) =>
+    register: ({ owner, errors = [], exceptions = [], overrides = [], translations = [] }) =>
       Effect.sync(() => [
         ...errors.flatMap((error) => addError(owner, error)),
         ...exceptions.flatMap((exception) => addException(owner, exception)),
-        ...overrides.flatMap((error) => addOverride(owner, error))
+        ...overrides.flatMap((error) => addOverride(owner, error)),
+        ...translations.flatMap((translation) => addTranslation(owner, translation))
       ]),
     undecided: Effect.sync(() =>
       [...new Set(Array.from(overrideByKey.values(), ({ error }) => error.status))].flatMap((status) => {
@@ -220,6 +260,7 @@ export const make: Effect.Effect<Service> = Effect.sync(() => {
     ),
     errorOf,
     errorFor,
+    translationsOf: (error) => translationsByError.get(error) ?? noTranslations,
     definitions: Effect.sync(() => {
       const replaced = [...entryByKey].map(([key, entry]) => overrideByKey.get(key) ?? entry)
       const added = [...overrideByKey].filter(([key]) => !entryByKey.has(key)).map(([, entry]) => entry)
@@ -235,6 +276,20 @@ interface Entry {
 
 interface Answering extends Entry {
   readonly className: string
+}
+
+interface Translated extends MessageTemplate.MessageTemplate {
+  readonly owner: string
+}
+
+const noTranslations: ReadonlyMap<string, MessageTemplate.MessageTemplate> = new Map()
+
+const canonicalLanguage = (tag: string): string | undefined => {
+  try {
+    return Intl.getCanonicalLocales(tag)[0]?.toLowerCase()
+  } catch {
+    return undefined
+  }
 }
 
 const keyOf = (error: ApiError.Any) => `${error.status} ${error.id}`
@@ -288,9 +343,74 @@ export const override = <const Errors extends ReadonlyArray<ApiError.Any>>(
     Layer.effectDiscard(
       Effect.gen(function* () {
         const registry = yield* ErrorRegistry
-        yield* report(yield* registry.register({ owner: "the application", overrides: errors }))
+        yield* report(yield* registry.register({ owner: application, overrides: errors }))
         // Where somebody gathers, there is also somebody who asks for these at the end.
         if (Option.isNone(yield* Effect.serviceOption(Refusals))) yield* settle(yield* registry.undecided)
       })
     )
   ) as Layer.Layer<never, RegistrationConflict | InvalidDefinition, ErrorRegistry> as never
+
+/** Who registers what belongs to no extension. */
+const application = "the application"
+
+/**
+ * The messages of errors in another language, for clients that prefer it in `Accept-Language`. Each text is a template with
+ * the parameters of its error, which the compiler checks. An error without a text in the language keeps its own message.
+ *
+ * @example
+ * import { ApiError, BuiltInErrors, ErrorRegistry, Extension } from "effect-registrar"
+ * import { Layer } from "effect"
+ *
+ * class Locked extends ApiError.make<Locked>()("auth-locked", { status: 423, message: "{user} is locked" }) {}
+ * const Auth = Extension.make("auth", { errors: [Locked] })
+ *
+ * const German = Layer.merge(
+ *   ErrorRegistry.translation("de", Auth.errors, { "auth-locked": "{user} ist gesperrt" }),
+ *   ErrorRegistry.translation("de", BuiltInErrors.builtIns, { "not-found": "Das gibt es hier nicht" })
+ * )
+ *
+ * @category layers
+ */
+export const translation = <
+  const Errors extends ReadonlyArray<ApiError.Any>,
+  const Texts extends Readonly<Record<string, string>>
+>(
+  language: string,
+  errors: Errors,
+  texts: Texts & ApiError.Check<TranslationProblem<Errors[number], Texts>>
+): Layer.Layer<never, RegistrationConflict | InvalidDefinition, ErrorRegistry> =>
+  Layer.fresh(
+    Layer.effectDiscard(
+      Effect.gen(function* () {
+        const registry = yield* ErrorRegistry
+        const textById = new Map<string, string>(Object.entries<string>(texts))
+        const translations = errors.flatMap((error) => {
+          const text = textById.get(error.id)
+          return text === undefined ? [] : [{ language, error, text }]
+        })
+        const strays = [...textById.keys()]
+          .filter((id) => !errors.some((error) => error.id === id))
+          .map((id) => invalid(application, id, "no error with this id is among those that are translated"))
+        yield* report([...strays, ...(yield* registry.register({ owner: application, translations }))])
+      })
+    )
+  )
+
+/**
+ * The sentence that says what is wrong with translations, or `never`.
+ *
+ * @category type-level
+ */
+export type TranslationProblem<Error extends ApiError.Any, Texts> = {
+  readonly [Id in keyof Texts]: Id extends Error["id"]
+    ? Texts[Id] extends infer Text extends string
+      ? [MessageTemplate.Malformed<Text>] extends [never]
+        ? MessageTemplate.Missing<Text, keyof Extract<Error, { readonly id: Id }>["fields"]>
+        : MessageTemplate.Malformed<Text>
+      : never
+    : Id extends string
+      ? IsLiteral<Id> extends false
+        ? never
+        : `No error with the id '${Id}' is among those that are translated`
+      : never
+}[keyof Texts]

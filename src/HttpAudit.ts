@@ -1,5 +1,5 @@
 /**
- * Gives every request its `AuditContext`, and lets its response go once what it added to the audit log is safe.
+ * Gives every request its `AuditContext`, with an id that its log lines carry too, and lets its response go once what it added to the audit log is safe.
  *
  * @example
  * import { HttpAudit } from "effect-registrar"
@@ -13,6 +13,7 @@ import { AuditContext } from "./AuditContext.js"
 import { Added } from "./AuditLog.js"
 import type { Durability } from "./AuditSink.js"
 import { clientAddress } from "./internal/clientAddress.js"
+import * as RequestId from "./internal/requestId.js"
 import { requestPath } from "./internal/requestPath.js"
 
 /**
@@ -25,6 +26,12 @@ export interface Options {
    * the connection.
    */
   readonly trustedProxies?: number | undefined
+  /**
+   * Takes the id of a request from its `X-Request-Id`, or else from its `traceparent` (W3C Trace Context). Only where whoever
+   * stands before the server writes these headers itself: a client could choose what it is called in the logs. Default: false,
+   * each request is given an id.
+   */
+  readonly trustRequestId?: boolean | undefined
   /**
    * How safe the events of a request must be before its response goes. Default: `"durable"`. While the sink fails a response
    * goes without waiting, and it never waits longer than the audit log's `waitAtMost`. The events stay in the queue; a handler
@@ -55,13 +62,20 @@ export const layer = (
       yield* router.addGlobalMiddleware((app) =>
         Effect.contextWithEffect((context: Context.Context<HttpServerRequest.HttpServerRequest>) => {
           const request = Context.get(context, HttpServerRequest.HttpServerRequest)
-          const added: typeof Added.Service = { settle: () => Effect.void }
-          const own = Context.make(AuditContext, contextOf(request, trustedProxies)).pipe(Context.add(Added, added))
-          return Effect.onExit(
-            Effect.mapInputContext(app, (given: Context.Context<never>) => Context.merge(given, own)),
-            // Also after a failure, a defect or a disconnect. That it failed has been logged where it failed.
-            () => (stage === "accepted" ? Effect.void : Effect.ignore(added.settle(stage)))
-          )
+          const known = options?.trustRequestId === true ? RequestId.given(request.headers) : undefined
+          return Effect.flatMap(RequestId.of(request.source, known), (requestId) => {
+            const added: typeof Added.Service = { settle: () => Effect.void }
+            const own = Context.make(AuditContext, contextOf(request, trustedProxies, requestId)).pipe(
+              Context.add(Added, added)
+            )
+            return Effect.onExit(
+              Effect.mapInputContext(app, (given: Context.Context<never>) => Context.merge(given, own)).pipe(
+                Effect.annotateLogs("requestId", requestId)
+              ),
+              // Also after a failure, a defect or a disconnect. That it failed has been logged where it failed.
+              () => (stage === "accepted" ? Effect.void : Effect.ignore(added.settle(stage)))
+            )
+          })
         })
       )
     })
@@ -70,11 +84,13 @@ export const layer = (
 
 const contextOf = (
   request: HttpServerRequest.HttpServerRequest,
-  trustedProxies: number
+  trustedProxies: number,
+  requestId: string
 ): typeof AuditContext.Service => {
   const remoteAddress = Option.getOrUndefined(request.remoteAddress)
   return {
     ip: clientAddress(remoteAddress, request.headers["x-forwarded-for"], trustedProxies),
-    path: requestPath(request.originalUrl)
+    path: requestPath(request.originalUrl),
+    requestId
   }
 }

@@ -31,7 +31,7 @@ import {
   Multipart
 } from "@effect/platform"
 import type { HttpApp } from "@effect/platform"
-import { Cause, Chunk, Effect, HashSet, Layer, Option, ParseResult, Random, Stream } from "effect"
+import { Cause, Chunk, Effect, HashSet, Layer, Option, ParseResult, Stream } from "effect"
 import * as ApiError from "./ApiError.js"
 import {
   BadRequest,
@@ -44,13 +44,13 @@ import {
   type BuiltIn
 } from "./BuiltInErrors.js"
 import { Aborted, ErrorRegistry } from "./ErrorRegistry.js"
+import * as HttpAnswer from "./HttpAnswer.js"
+import * as Answer from "./internal/answer.js"
 import * as BoundedRequest from "./internal/boundedRequest.js"
 import { isSafe, safeHeaders } from "./internal/headers.js"
-import { stringify } from "./internal/json.js"
+import { issuesOf } from "./internal/issues.js"
 import type { IsLiteral } from "./internal/literal.js"
-import { requestPath } from "./internal/requestPath.js"
 import * as RouteTable from "./internal/routeTable.js"
-import * as Say from "./internal/say.js"
 import * as ServerErrors from "./internal/serverErrors.js"
 import { isErrorStatus, phraseId, reasonPhrase } from "./internal/status.js"
 import type { Registered } from "./Registration.js"
@@ -96,7 +96,7 @@ export type Proofs<E> =
 /**
  * @category models
  */
-export interface Options {
+export interface Options extends HttpAnswer.Options {
   /** Bodies larger than this are answered with `content-too-large`. In bytes; default: 10 MiB. */
   readonly maxBodySize?: number | undefined
 }
@@ -109,11 +109,18 @@ export interface Options {
  * @category combinators
  */
 export const handle = <E, R>(
-  handler: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | ErrorRegistry | Proofs<E>> =>
-  Effect.catchAllCause(handler, (cause) =>
-    Effect.flatMap(ErrorRegistry, (registry) => answerCause(registry, cause, () => []))
+  handler: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+  options?: HttpAnswer.Options
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | ErrorRegistry | Proofs<E>> => {
+  const answererByRegistry = new WeakMap<Registry, ReturnType<typeof answerer>>()
+  return Effect.catchAllCause(handler, (cause) =>
+    Effect.flatMap(ErrorRegistry, (registry) => {
+      const known = answererByRegistry.get(registry) ?? answerer(registry, options)
+      answererByRegistry.set(registry, known)
+      return known.answerCause(cause)
+    })
   )
+}
 
 /**
  * Answers everything that fails in the router: routes, middleware, and the router itself. Provide it to the routes.
@@ -137,12 +144,13 @@ export const layer = (
       const table = RouteTable.make(yield* HttpLayerRouter.RouterConfig)
       const limit = options?.maxBodySize ?? 10 * 1024 * 1024
       const serverErrors = yield* Effect.serviceOption(ServerErrors.ServerErrors)
-      if (Option.isSome(serverErrors)) serverErrors.value.answer = serverAnswer(registry)
+      if (Option.isSome(serverErrors)) serverErrors.value.answer = serverAnswer(registry, options)
+      const answers = answerer(registry, options, table.methodsOf)
       const middleware = (app: HttpApp.Default<unknown>) =>
         BoundedRequest.limit(app, limit).pipe(
           Effect.tap(assertSendable),
-          Effect.catchAllCause((cause) => answerCause(registry, cause, table.methodsOf)),
-          Effect.map(watchStream)
+          Effect.catchAllCause(answers.answerCause),
+          Effect.map(answers.watchStream)
         )
       // The types let a middleware handle only failures that it names. This one handles whatever there is.
       yield* router.addGlobalMiddleware(middleware as never)
@@ -157,15 +165,11 @@ export const layer = (
  *
  * @category combinators
  */
-export const lastResort =
-  (registry: typeof ErrorRegistry.Service) =>
-  <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<never, R> =>
-    Effect.catchAllCause(app, (cause) =>
-      Effect.tap(
-        answerCause(registry, cause, () => []),
-        abandon
-      )
-    )
+export const lastResort = (registry: typeof ErrorRegistry.Service, options?: HttpAnswer.Options) => {
+  const { answerCause } = answerer(registry, options)
+  return <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<never, R> =>
+    Effect.catchAllCause(app, (cause) => Effect.tap(answerCause(cause), abandon))
+}
 
 /** The platform takes a response for sent once it has tried to: one that could not be sent is left to the server. */
 const abandon = Effect.gen(function* () {
@@ -184,13 +188,25 @@ const handledSymbol = Symbol.for("@effect/platform/HttpApp/handled")
  * @internal
  */
 export const serverAnswer =
-  (registry?: Pick<Registry, "errorFor">) =>
+  (registry?: Pick<Registry, "errorFor">, options?: HttpAnswer.Options) =>
   (status: ServerErrors.Status): ServerErrors.Answer => {
     const error = registry?.errorFor(status) ?? builtIns.find((builtIn) => builtIn.status === status)
-    return error === undefined
-      ? { status, headers: {}, body: stringify({ error: { id: phraseId(status), message: reasonPhrase(status) } }) }
-      : error.answer({})
+    const answer = error === undefined ? Answer.make(partsOf(status)) : error.answer({})
+    const { headers } = answer
+    return options?.problemDetails === "always"
+      ? { status, headers, contentType: "application/problem+json", body: Answer.toProblem(answer, options) }
+      : { status, headers, contentType: "application/json", body: answer.body }
   }
+
+/** Of a status that has no definition. */
+const partsOf = (status: number): Answer.Parts => ({
+  id: phraseId(status),
+  status,
+  headers: {},
+  message: reasonPhrase(status),
+  details: undefined,
+  problems: []
+})
 
 type Registry = typeof ErrorRegistry.Service
 
@@ -199,148 +215,122 @@ const current = (registry: Registry, builtIn: ApiError.Any): ApiError.Any =>
   registry.errorFor(builtIn.status) ?? builtIn
 
 type MethodsOf = (url: string) => ReadonlyArray<string>
-type Answer = Effect.Effect<HttpServerResponse.HttpServerResponse>
+type Response = Effect.Effect<HttpServerResponse.HttpServerResponse>
 
-const answerCause = (registry: Registry, cause: Cause.Cause<unknown>, methodsOf: MethodsOf): Answer => {
-  // A proxy may throw when it is only looked at.
-  try {
-    return answerReadable(registry, cause, methodsOf)
-  } catch {
-    return answerException(registry, undefined, cause)
+/** What answers the causes of one application. */
+const answerer = (registry: Registry, options?: HttpAnswer.Options, methodsOf: MethodsOf = () => []) => {
+  const { logException, send, sendParts } = HttpAnswer.make(registry, options)
+
+  const answerCause = (cause: Cause.Cause<unknown>): Response => {
+    // A proxy may throw when it is only looked at.
+    try {
+      return answerReadable(cause)
+    } catch {
+      return answerException(undefined, cause)
+    }
   }
-}
 
-const answerReadable = (registry: Registry, cause: Cause.Cause<unknown>, methodsOf: MethodsOf): Answer => {
-  if (Cause.isInterruptedOnly(cause) && !Cause.isEmpty(cause)) {
-    // Passed on with nothing but the interruption in it.
-    if (isClientAbort(cause)) return Effect.failCause(cause as Cause.Cause<never>)
-    return send(current(registry, ServiceUnavailable))
+  const answerReadable = (cause: Cause.Cause<unknown>): Response => {
+    if (Cause.isInterruptedOnly(cause) && !Cause.isEmpty(cause)) {
+      // Passed on with nothing but the interruption in it.
+      if (isClientAbort(cause)) return Effect.failCause(cause as Cause.Cause<never>)
+      return send(current(registry, ServiceUnavailable))
+    }
+    // The platform's way out of a handler: a response thrown as a defect is a response.
+    const thrown = Chunk.findFirst(Cause.defects(cause), HttpServerResponse.isServerResponse)
+    if (Option.isSome(thrown)) return Effect.succeed(thrown.value)
+
+    const failure = Cause.failureOption(cause)
+    const isDefect = Option.isNone(failure)
+    const primary = Option.getOrUndefined(Option.orElse(failure, () => Cause.dieOption(cause)))
+    const expected = answerExpected(primary, isDefect)
+    if (expected === undefined) return answerException(primary, cause)
+    // Defects beside an expected failure, of a finalizer for example, answer nothing, but must not vanish either.
+    const defects = Cause.keepDefects(cause)
+    return isDefect || Option.isNone(defects) ? expected : Effect.tap(expected, logException(defects.value))
   }
-  // The platform's way out of a handler: a response thrown as a defect is a response.
-  const thrown = Chunk.findFirst(Cause.defects(cause), HttpServerResponse.isServerResponse)
-  if (Option.isSome(thrown)) return Effect.succeed(thrown.value)
 
-  const failure = Cause.failureOption(cause)
-  const isDefect = Option.isNone(failure)
-  const primary = Option.getOrUndefined(Option.orElse(failure, () => Cause.dieOption(cause)))
-  const expected = answerExpected(registry, primary, isDefect, methodsOf)
-  if (expected === undefined) return answerException(registry, primary, cause)
-  // Defects beside an expected failure, of a finalizer for example, answer nothing, but must not vanish either.
-  const defects = Cause.keepDefects(cause)
-  return isDefect || Option.isNone(defects) ? expected : Effect.flatMap(expected, logException(defects.value))
+  /** Failures that belong to the conversation with the client, and are no concern of the application log. */
+  const answerExpected = (failure: unknown, isDefect: boolean): Response | undefined => {
+    if (failure instanceof Aborted) return answerAborted(failure)
+    if (failure instanceof HttpServerError.RouteNotFound) return answerNotFound(failure.request)
+    if (failure instanceof HttpServerError.RequestError) {
+      return failure.cause instanceof BoundedRequest.BodyTooLarge
+        ? sendLast(current(registry, ContentTooLarge))
+        : send(current(registry, BadRequest))
+    }
+    if (failure instanceof Multipart.MultipartError && failure.reason !== "InternalError") {
+      return failure.reason === "Parse"
+        ? send(current(registry, BadRequest))
+        : sendLast(current(registry, ContentTooLarge))
+    }
+    // As a failure it is a request that did not decode; whoever makes it a defect says that it was not the client's doing.
+    if (ParseResult.isParseError(failure) && !isDefect) {
+      return send(current(registry, BadRequest), { issues: issuesOf(failure.issue) })
+    }
+    if (ApiError.isApiError(failure)) {
+      const error = registry.errorOf(failure)
+      if (error !== undefined) return send(error, failure)
+    }
+    return undefined
+  }
+
+  const answerException = (exception: unknown, cause: Cause.Cause<unknown>): Response =>
+    Effect.tap(send(registry.errorOf(exception) ?? current(registry, InternalServerError)), logException(cause))
+
+  const answerNotFound = (request: HttpServerRequest.HttpServerRequest): Response => {
+    const allow = methodsOf(request.url).join(", ")
+    if (allow === "") return send(current(registry, NotFound))
+    if (request.method === "OPTIONS")
+      return Effect.succeed(HttpServerResponse.empty({ status: 200, headers: { allow } }))
+    return Effect.map(send(current(registry, MethodNotAllowed)), HttpServerResponse.setHeader("allow", allow))
+  }
+
+  const answerAborted = ({ status, id, description, headers, fields = {} }: Aborted): Response => {
+    if (!isErrorStatus(status)) {
+      const answered = send(current(registry, InternalServerError))
+      return saying(`abort was given ${String(status)}, which is not an error status`, answered)
+    }
+    const found = id === undefined ? undefined : registry.errorFor(status, id)
+    const error = found ?? registry.errorFor(status)
+    const safe = safeHeaders(headers ?? {})
+    const parts = partsOf(status)
+    const answered = (
+      error !== undefined && (found !== undefined || description === undefined)
+        ? send(error, found === undefined ? {} : fields)
+        : sendParts({ ...parts, id: error?.id ?? parts.id, message: description ?? parts.message })
+    ).pipe(Effect.map(HttpServerResponse.setHeaders(safe.headers)))
+    const mistakes = [
+      ...(id !== undefined && found === undefined
+        ? [`abort was given the id '${id}', which is not registered for ${status}`]
+        : []),
+      ...safe.problems.map((problem) => `abort with ${status}: ${problem}`)
+    ]
+    return mistakes.length === 0 ? answered : saying(mistakes.join("; "), answered)
+  }
+
+  /** The rest of the request will not be read, so the connection cannot be used again. */
+  const sendLast = (error: ApiError.Any): Response =>
+    Effect.map(send(error), HttpServerResponse.setHeader("connection", "close"))
+
+  /** A stream that fails has been answered already, and can only be told about. */
+  const watchStream = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
+    const { body } = response
+    if (body._tag !== "Stream") return response
+    const watched = Stream.tapErrorCause(body.stream, (cause) =>
+      Cause.isInterruptedOnly(cause) ? Effect.void : logException(cause)(response)
+    )
+    return HttpServerResponse.setBody(response, HttpBody.stream(watched, body.contentType, body.contentLength))
+  }
+
+  return { answerCause, watchStream }
 }
 
 const isClientAbort = (cause: Cause.Cause<unknown>) =>
   HashSet.has(Cause.interruptors(cause), HttpServerError.clientAbortFiberId)
 
-/** Failures that belong to the conversation with the client, and are no concern of the application log. */
-const answerExpected = (
-  registry: Registry,
-  failure: unknown,
-  isDefect: boolean,
-  methodsOf: MethodsOf
-): Answer | undefined => {
-  if (failure instanceof Aborted) return answerAborted(registry, failure)
-  if (failure instanceof HttpServerError.RouteNotFound) return answerNotFound(registry, failure.request, methodsOf)
-  if (failure instanceof HttpServerError.RequestError) {
-    return failure.cause instanceof BoundedRequest.BodyTooLarge
-      ? sendLast(current(registry, ContentTooLarge))
-      : send(current(registry, BadRequest))
-  }
-  if (failure instanceof Multipart.MultipartError && failure.reason !== "InternalError") {
-    return failure.reason === "Parse"
-      ? send(current(registry, BadRequest))
-      : sendLast(current(registry, ContentTooLarge))
-  }
-  // As a failure it is a request that did not decode; whoever makes it a defect says that it was not the client's doing.
-  if (ParseResult.isParseError(failure) && !isDefect) return send(current(registry, BadRequest))
-  if (ApiError.isApiError(failure)) {
-    const error = registry.errorOf(failure)
-    if (error !== undefined) return send(error, failure)
-  }
-  return undefined
-}
-
-const answerException = (registry: Registry, exception: unknown, cause: Cause.Cause<unknown>): Answer =>
-  Effect.flatMap(send(registry.errorOf(exception) ?? current(registry, InternalServerError)), logException(cause))
-
-/** Says in the application log what the client must not know, under an id that the client is told. */
-const logException = (cause: Cause.Cause<unknown>) => (response: HttpServerResponse.HttpServerResponse) =>
-  Effect.gen(function* () {
-    const requestId = yield* makeRequestId
-    const request = yield* Effect.serviceOption(HttpServerRequest.HttpServerRequest)
-    const what = Option.match(request, {
-      onNone: () => "a request",
-      onSome: ({ method, originalUrl }) => `${method} ${requestPath(originalUrl)}`
-    })
-    yield* Say.error(`Unhandled exception for ${what}`, cause).pipe(
-      Effect.annotateLogs({ requestId, module: "effect-registrar" })
-    )
-    return HttpServerResponse.setHeader(response, "x-request-id", requestId)
-  })
-
-/** A stream that fails has been answered already, and can only be told about. */
-const watchStream = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
-  const { body } = response
-  if (body._tag !== "Stream") return response
-  const watched = Stream.tapErrorCause(body.stream, (cause) =>
-    Cause.isInterruptedOnly(cause) ? Effect.void : logException(cause)(response)
-  )
-  return HttpServerResponse.setBody(response, HttpBody.stream(watched, body.contentType, body.contentLength))
-}
-
-/** 64 random bits, as text. */
-const makeRequestId = Effect.map(
-  Effect.all([Random.nextIntBetween(0, 2 ** 32), Random.nextIntBetween(0, 2 ** 32)]),
-  (halves) => halves.map((half) => half.toString(16).padStart(8, "0")).join("")
-)
-
-const answerNotFound = (
-  registry: Registry,
-  request: HttpServerRequest.HttpServerRequest,
-  methodsOf: MethodsOf
-): Answer => {
-  const allow = methodsOf(request.url).join(", ")
-  if (allow === "") return send(current(registry, NotFound))
-  if (request.method === "OPTIONS") return Effect.succeed(HttpServerResponse.empty({ status: 200, headers: { allow } }))
-  return Effect.map(send(current(registry, MethodNotAllowed)), HttpServerResponse.setHeader("allow", allow))
-}
-
-const answerAborted = (registry: Registry, aborted: Aborted): Answer => {
-  const { status, id, description, headers } = aborted
-  if (!isErrorStatus(status)) {
-    return saying(
-      `abort was given ${String(status)}, which is not an error status`,
-      send(current(registry, InternalServerError))
-    )
-  }
-  const found = id === undefined ? undefined : registry.errorFor(status, id)
-  const error = found ?? registry.errorFor(status)
-  const safe = safeHeaders(headers ?? {})
-  const answered = (
-    error !== undefined && (found !== undefined || description === undefined)
-      ? send(error, found === undefined ? {} : (aborted.fields ?? {}))
-      : sendBody(status, { id: error?.id ?? phraseId(status), message: description ?? reasonPhrase(status) })
-  ).pipe(Effect.map(HttpServerResponse.setHeaders(safe.headers)))
-  const mistakes = [
-    ...(id !== undefined && found === undefined
-      ? [`abort was given the id '${id}', which is not registered for ${status}`]
-      : []),
-    ...safe.problems.map((problem) => `abort with ${status}: ${problem}`)
-  ]
-  return mistakes.length === 0 ? answered : saying(mistakes.join("; "), answered)
-}
-
 /** The answer, with a mistake of the program said in the application log. */
-const saying = (mistake: string, answered: Answer): Answer =>
-  Effect.zipRight(Effect.annotateLogs(Say.error(mistake), "module", "effect-registrar"), answered)
-
-const send = (error: ApiError.Any, instance: object = {}): Answer => {
-  const { status, headers, body, problems } = error.answer(instance)
-  const answered = Effect.succeed(json(status, body, headers))
-  if (problems.length === 0) return answered
-  return saying(`The answer '${error.id}' is incomplete: ${problems.join("; ")}`, answered)
-}
+const saying = (mistake: string, answered: Response): Response => Effect.zipRight(HttpAnswer.mistake(mistake), answered)
 
 /** The platform answers a header that cannot be sent with an empty 500. */
 const assertSendable = ({ headers, status, body }: HttpServerResponse.HttpServerResponse) => {
@@ -360,13 +350,3 @@ const isRawBody = (body: unknown): boolean => {
   const prototype: unknown = Object.getPrototypeOf(body)
   return prototype !== Object.prototype && prototype !== null && !Array.isArray(body)
 }
-
-/** The rest of the request will not be read, so the connection cannot be used again. */
-const sendLast = (error: ApiError.Any): Answer =>
-  Effect.map(send(error), HttpServerResponse.setHeader("connection", "close"))
-
-const sendBody = (status: number, error: { readonly id: string; readonly message: string }): Answer =>
-  Effect.succeed(json(status, stringify({ error }), {}))
-
-const json = (status: number, body: string, headers: Readonly<Record<string, string>>) =>
-  HttpServerResponse.text(body, { status, headers, contentType: "application/json" })

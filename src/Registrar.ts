@@ -90,7 +90,7 @@ export const serve = <A, E, R>(
   const routerConfig = Layer.succeed(HttpLayerRouter.RouterConfig, options?.routerConfig ?? {})
   const perServer = Layer.mergeAll(
     Layer.provide(Layer.effect(HttpLayerRouter.HttpRouter, HttpLayerRouter.make), routerConfig),
-    Layer.effect(Drain.Drain, makeDrain),
+    Layer.effect(Drain.Drain, makeDrain(options)),
     Layer.sync(Refusals, () => [...wrongOptions(options)])
   )
 
@@ -200,22 +200,23 @@ const listen = (options?: Options) =>
     yield* settle([...(yield* Refusals), ...(yield* errors.undecided)])
     const router = yield* HttpLayerRouter.HttpRouter
     const drain = yield* Drain.Drain
-    const server = HttpServer.serve(router.asHttpEffect(), HttpErrors.lastResort(errors))
+    const server = HttpServer.serve(router.asHttpEffect(), HttpErrors.lastResort(errors, options))
     // Closes before the server does: it still takes requests, and refuses them, while the last ones finish.
     const drainFirst = Layer.scopedDiscard(Effect.addFinalizer(() => drain.close(options?.drainWithin ?? "20 seconds")))
     const logged = options?.disableListenLog === true ? server : HttpServer.withLogAddress(server)
     return Layer.provideMerge(drainFirst, logged)
   }).pipe(Layer.unwrapEffect)
 
-const makeDrain = Effect.map(ErrorRegistry.ErrorRegistry, (errors) => {
-  const unavailable = HttpErrors.handle(new BuiltInErrors.ServiceUnavailable())
-  return Drain.make(
-    Effect.map(
-      Effect.provideService(unavailable, ErrorRegistry.ErrorRegistry, errors),
-      HttpServerResponse.setHeader("connection", "close")
+const makeDrain = (options?: Options) =>
+  Effect.map(ErrorRegistry.ErrorRegistry, (errors) => {
+    const unavailable = HttpErrors.handle(new BuiltInErrors.ServiceUnavailable(), options)
+    return Drain.make(
+      Effect.map(
+        Effect.provideService(unavailable, ErrorRegistry.ErrorRegistry, errors),
+        HttpServerResponse.setHeader("connection", "close")
+      )
     )
-  )
-})
+  })
 
 const countRequests = Effect.gen(function* () {
   const router = yield* HttpLayerRouter.HttpRouter

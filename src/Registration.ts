@@ -61,7 +61,7 @@ type Proof<X> =
  * @category models
  */
 export interface Conflict {
-  readonly kind: "error" | "override" | "exception" | "audit event"
+  readonly kind: "error" | "override" | "exception" | "translation" | "audit event"
   /** What was registered twice: `auth-rate-limited (429)`, the name of a class, or an event's type. */
   readonly name: string
   /** Who registered it first, and who wanted to register it again. */

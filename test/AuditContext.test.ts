@@ -32,3 +32,36 @@ describe("withUser", () => {
     })
   )
 })
+
+describe("identify", () => {
+  it.effect("names the user for the rest of what the context was made for", () =>
+    Effect.gen(function* () {
+      const [before, after] = yield* Effect.all([current, Effect.zipRight(AuditContext.identify("ada"), current)]).pipe(
+        Effect.map((contexts) => contexts.map((context) => context?.user)),
+        Effect.provide(AuditContext.layer({ path: "/a" }))
+      )
+      // One object: who looked at it before sees the user now.
+      assert.deepStrictEqual([before, after], ["ada", "ada"])
+    })
+  )
+
+  it.effect("reaches no other run of the same layer", () =>
+    Effect.gen(function* () {
+      const context = { path: "/a" }
+      const layer = AuditContext.layer(context)
+      yield* Effect.provide(AuditContext.identify("ada"), layer)
+      assert.deepStrictEqual(yield* Effect.provide(current, layer), { path: "/a" })
+      assert.deepStrictEqual(context, { path: "/a" })
+    })
+  )
+
+  it.effect("inside of withUser it is the one that counts, there alone", () =>
+    Effect.gen(function* () {
+      const inside = AuditContext.withUser("bob")(Effect.zipRight(AuditContext.identify("ada"), current))
+      const [within, outside] = yield* Effect.provide(Effect.all([inside, current]), AuditContext.layer({}))
+      assert.deepStrictEqual([within?.user, outside?.user], ["ada", undefined])
+    })
+  )
+
+  it.effect("does nothing without a context", () => AuditContext.identify("ada"))
+})

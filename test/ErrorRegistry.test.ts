@@ -370,3 +370,65 @@ describe("abort", () => {
     })
   )
 })
+
+describe("translation", () => {
+  class Locked extends ApiError.make<Locked>()("auth-locked", { status: 423, message: "{user} is locked" }) {}
+
+  const translated = (...translations: ReadonlyArray<ErrorRegistry.Translation>) => ({ owner: "app", translations })
+  const german = { language: "de", error: Locked, text: "{user} ist gesperrt" }
+
+  it.effect("is kept by language, whatever the case of its tag", () =>
+    Effect.gen(function* () {
+      const registry = yield* ErrorRegistry.make
+      const french = { language: "FR-ch", error: Locked, text: "{user} est bloqué" }
+      assert.deepStrictEqual(yield* register(registry, translated(german, french, german)), [])
+      assert.deepStrictEqual(
+        Array.from(registry.translationsOf(Locked), ([language, { text }]) => [language, text]),
+        [
+          ["de", german.text],
+          ["fr-ch", french.text]
+        ]
+      )
+      assert.strictEqual(registry.translationsOf(BuiltInErrors.NotFound).size, 0)
+    })
+  )
+
+  it.effect("refuses what is no language, no template, or names what is no field, and keeps the first of two", () =>
+    Effect.gen(function* () {
+      const registry = yield* ErrorRegistry.make
+      const refused = yield* register(
+        registry,
+        translated(
+          { ...german, language: "german, please" },
+          { ...german, text: "{user ist gesperrt" },
+          { ...german, text: "{usr} ist gesperrt" },
+          german,
+          { ...german, text: "gesperrt" }
+        )
+      )
+      assert.deepStrictEqual(refused, [
+        "invalid auth-locked of app: 'german, please' is not a language tag",
+        "invalid auth-locked of app: The template '{user ist gesperrt' is malformed: a '{' is never closed; write '{{' for a literal brace",
+        "invalid auth-locked of app: the message in 'de' names '{usr}', which is not one of the fields",
+        "translation auth-locked (423) in 'de': app, app"
+      ])
+      assert.strictEqual(registry.translationsOf(Locked).get("de")?.text, german.text)
+    })
+  )
+
+  it.effect("as a layer fails for ids known only at run time that nobody has", () =>
+    Effect.gen(function* () {
+      const texts: Record<string, string> = { "auth-locked": german.text, "auth-loked": "x", constructor: "x" }
+      const exit = yield* Effect.exit(
+        Layer.build(Layer.provide(ErrorRegistry.translation("de", [Locked], texts), ErrorRegistry.layer))
+      )
+      const error = Option.getOrThrow(Cause.failureOption(Exit.isFailure(exit) ? exit.cause : Cause.empty))
+      assert.strictEqual(
+        error.message,
+        "Definitions are invalid:\n" +
+          "- 'auth-loked' of 'the application': no error with this id is among those that are translated\n" +
+          "- 'constructor' of 'the application': no error with this id is among those that are translated"
+      )
+    }).pipe(Effect.scoped)
+  )
+})

@@ -35,6 +35,7 @@ const layers: ReadonlyArray<{
       "AuditSink",
       "AuditTrail",
       "AuditSeals",
+      "HttpAnswer",
       "AppLog"
     ],
     open: true
@@ -60,8 +61,9 @@ const mayNeedNode = ["*/Node", "AuditChain", "bin"]
 /** Not exported: run as a command instead. */
 const commands = ["bin"]
 
-/** Not exported: parts of the module that their folder is named after, and what sinks are made of. */
-const parts = ["Cli/*", "AuditTrail", "AuditSeals"]
+/** Not exported: parts of the module that their folder is named after, and what sinks and
+ * `HttpErrors` are made of. */
+const parts = ["Cli/*", "AuditTrail", "AuditSeals", "HttpAnswer"]
 
 const root = resolve(import.meta.dirname, "..")
 const src = join(root, "src")

@@ -120,11 +120,11 @@ const refuse = (error: NodeJS.ErrnoException, socket: Socket, answer: typeof Ser
 type Socket = Duplex & { readonly _httpMessage?: ServerResponse | null }
 
 /** An answer on a connection that has no response for it. */
-const end = (socket: Duplex, { status, headers, body }: Answer): void => {
+const end = (socket: Duplex, { status, headers, contentType, body }: Answer): void => {
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-    "content-type: application/json",
+    `content-type: ${contentType}`,
     `content-length: ${Buffer.byteLength(body)}`,
     "connection: close"
   ]
@@ -132,7 +132,7 @@ const end = (socket: Duplex, { status, headers, body }: Answer): void => {
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy())
 }
 
-const respond = (response: ServerResponse, { status, headers, body }: Answer): void => {
+const respond = (response: ServerResponse, { status, headers, contentType, body }: Answer): void => {
   if (response.writableEnded) return
   if (response.headersSent) {
     response.destroy()
@@ -144,7 +144,7 @@ const respond = (response: ServerResponse, { status, headers, body }: Answer): v
   response
     .writeHead(status, {
       ...headers,
-      "content-type": "application/json",
+      "content-type": contentType,
       "content-length": length,
       connection: "close"
     })

@@ -53,13 +53,13 @@ const standard = ["type", "title", "status", "detail", "instance", "details"]
 
 export const toProblem = (
   { id, status, message, details = {} }: Parts,
-  given: { readonly catalogue: string; readonly instance: string | undefined }
+  given: { readonly catalogue?: string | undefined; readonly instance?: string | undefined }
 ): string => {
   const isStandard = ([name]: readonly [string, Json]) => standard.includes(name)
   const taken = Object.entries(details).filter(isStandard)
   const extensions = Object.entries(details).filter((member) => !isStandard(member))
   return stringify({
-    type: `${given.catalogue}/${segment(id)}`,
+    type: `${given.catalogue ?? defaultCatalogue}/${segment(id)}`,
     title: titleOf(id),
     status,
     detail: message,
@@ -68,6 +68,8 @@ export const toProblem = (
     ...(taken.length === 0 ? {} : { details: Object.fromEntries(taken) })
   })
 }
+
+const defaultCatalogue = "/errors"
 
 /** Lone surrogates have no encoding. */
 const segment = (id: string): string => encodeURIComponent(id.replace(/[\ud800-\udfff]/gu, "\ufffd"))

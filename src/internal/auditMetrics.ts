@@ -5,6 +5,8 @@
 import { Metric, MetricKey } from "effect"
 
 export interface AuditMetrics {
+  /** An event of this type was added. The types are those that are registered: there is an end to them. */
+  readonly added: (type: string) => void
   readonly accepted: (count: number) => void
   readonly durable: (count: number) => void
   readonly dropped: (count: number) => void
@@ -30,7 +32,21 @@ export const make = (source: string): AuditMetrics => {
     const key = MetricKey.gauge(`registrar_audit_${name}`, { description })
     return updater(Metric.fromMetricKey(MetricKey.tagged(key, "source", source)))
   }
+  const addedByType = new Map<string, (count: number) => void>()
+  const added = (type: string) => {
+    let update = addedByType.get(type)
+    if (update === undefined) {
+      const key = MetricKey.counter("registrar_audit_events", {
+        description: "Audit events by type",
+        incremental: true
+      })
+      const tagged = MetricKey.tagged(MetricKey.tagged(key, "source", source), "type", type)
+      addedByType.set(type, (update = updater(Metric.fromMetricKey(tagged))))
+    }
+    update(1)
+  }
   return {
+    added,
     accepted: counter("events_accepted", "Audit events that were added"),
     durable: counter("events_durable", "Audit events that are durable"),
     dropped: counter("events_dropped", "Audit events that were dropped because the queue was full or closed"),

@@ -10,6 +10,7 @@ export type Status = 400 | 408 | 413 | 417 | 431 | 500 | 501 | 503
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
+  readonly contentType: string
   readonly body: string
 }
 

@@ -26,6 +26,8 @@ export const differences: Readonly<Record<string, string>> = {
     "Allow arrives, which RFC 9110 requires with 405. A method that the server's parser does not know (BREW) is a bad request: it never reaches a route.",
   "routing/head-and-options": "Allow arrives with 405, which RFC 9110 requires.",
   "audit/unmatched-path-before-hook": "Allow arrives with 405, which RFC 9110 requires.",
+  "body/malformed-json": "Where the request does not fit, and why, stands in details.issues.",
+  "body/malformed-json-own-id": "Where the request does not fit, and why, stands in details.issues.",
   "body/deeply-nested":
     "A body that is no JSON is the client's mistake however deep it is nested: 400, and nothing to log.",
 

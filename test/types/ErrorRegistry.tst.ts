@@ -77,3 +77,39 @@ describe("register", () => {
     registry.register({ errors: [Teapot] })
   })
 })
+
+describe("translation", () => {
+  class Locked extends ApiError.make<Locked>()("auth-locked", { status: 423, message: "{user} is locked" }) {}
+  class Plain extends ApiError.make<Plain>()("auth-plain", { status: 423, message: "It is locked" }) {}
+  const errors = [Locked, Plain] as const
+
+  test("has the parameters of the error", () => {
+    expect(ErrorRegistry.translation("de", errors, { "auth-locked": "{user} ist gesperrt" })).type.toBe<
+      Layer.Layer<
+        never,
+        Registration.RegistrationConflict | Registration.InvalidDefinition,
+        ErrorRegistry.ErrorRegistry
+      >
+    >()
+    ErrorRegistry.translation("de", errors, { "auth-locked": "gesperrt", "auth-plain": "gesperrt" })
+    // @ts-expect-error The message names '{usr}', which is not one of the fields
+    ErrorRegistry.translation("de", errors, { "auth-locked": "{usr} ist gesperrt" })
+    // @ts-expect-error The message names '{user}', which is not one of the fields
+    ErrorRegistry.translation("de", errors, { "auth-locked": "{user} ist gesperrt", "auth-plain": "{user}" })
+  })
+
+  test("is a template", () => {
+    // @ts-expect-error The template has a '{' that is never closed: write '{{' for a literal brace
+    ErrorRegistry.translation("de", errors, { "auth-locked": "{user ist gesperrt" })
+  })
+
+  test("is of one of the errors", () => {
+    // @ts-expect-error No error with the id 'auth-loked' is among those that are translated
+    ErrorRegistry.translation("de", errors, { "auth-loked": "{user} ist gesperrt" })
+  })
+
+  test("may be known only at run time", () => {
+    ErrorRegistry.translation(name, errors, {} as Record<string, string>)
+    ErrorRegistry.translation(name, [ApiError.make()(name, { status: 404, message: name })], { [name]: name })
+  })
+})

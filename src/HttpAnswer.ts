@@ -1,0 +1,160 @@
+/**
+ * How an error becomes a response: in the form and the language that the client prefers, under the id of its request, counted,
+ * and named in its span.
+ */
+import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { Context, Effect, Metric, MetricKey, Option } from "effect"
+import type { Cause, Tracer } from "effect"
+import type * as ApiError from "./ApiError.js"
+import type { ErrorRegistry } from "./ErrorRegistry.js"
+import { lookupLanguage, prefersProblem } from "./internal/accept.js"
+import * as Answer from "./internal/answer.js"
+import * as RequestId from "./internal/requestId.js"
+import { requestPath } from "./internal/requestPath.js"
+import * as Say from "./internal/say.js"
+
+/**
+ * @category models
+ */
+export interface Options {
+  /**
+   * Whether errors are sent as problem details (RFC 9457) instead of `{"error":{…}}`: to a client whose `Accept` prefers
+   * `application/problem+json`, always, or never. Default: `"preferred"`.
+   */
+  readonly problemDetails?: "preferred" | "always" | "never" | undefined
+  /** Where the catalogue of errors is: the `type` of problem details is this, a slash, and the id. Default: `"/errors"`. */
+  readonly catalogue?: string | undefined
+  /** The language (BCP 47) of the messages as they are declared. Default: `"en"`. */
+  readonly language?: string | undefined
+  /** The name of the application: tells the Metrics of several in one process apart. Default: `"app"`. */
+  readonly source?: string | undefined
+}
+
+type Registry = Pick<typeof ErrorRegistry.Service, "translationsOf">
+type Response = Effect.Effect<HttpServerResponse.HttpServerResponse>
+
+/**
+ * @category models
+ */
+export interface HttpAnswer {
+  readonly send: (error: ApiError.Any, instance?: object) => Response
+  /** An answer that no declared error gives. */
+  readonly sendParts: (parts: Answer.Parts) => Response
+  /** Says in the application log what the client must not know, under the id that the response carries, or else the request has. */
+  readonly logException: (
+    cause: Cause.Cause<unknown>
+  ) => (response: HttpServerResponse.HttpServerResponse) => Effect.Effect<void>
+}
+
+/**
+ * @category constructors
+ */
+export const make = (registry: Registry, options: Options = {}): HttpAnswer => {
+  const { problemDetails = "preferred", catalogue, language = "en", source = "app" } = options
+  const count = makeCounter(source)
+
+  const send = (error: ApiError.Any, instance: object = {}) =>
+    asked((conversation) => {
+      const translations = registry.translationsOf(error)
+      if (translations.size === 0) return respond(conversation, error.answer(instance))
+      const chosen = lookupLanguage(conversation.headers["accept-language"], new Set(translations.keys()), language)
+      const template = translations.get(chosen)
+      return Effect.map(
+        respond(conversation, error.answer(instance, template), "accept-language"),
+        HttpServerResponse.setHeader("content-language", template === undefined ? language : chosen)
+      )
+    })
+
+  const respond = (conversation: Conversation, answer: Answer.Answer, vary?: string): Response => {
+    const { headers, requestId, span, url } = conversation
+    count(answer)
+    span?.attribute("error.id", answer.id)
+    const isProblem =
+      problemDetails === "always" || (problemDetails === "preferred" && prefersProblem(headers["accept"]))
+    const varies = [answer.headers["vary"], problemDetails === "preferred" ? "accept" : undefined, vary].filter(
+      (value) => value !== undefined
+    )
+    const response = HttpServerResponse.text(
+      isProblem ? Answer.toProblem(answer, { catalogue, instance: instanceOf(url, requestId) }) : answer.body,
+      {
+        status: answer.status,
+        contentType: isProblem ? "application/problem+json" : "application/json",
+        headers: {
+          ...answer.headers,
+          ...(varies.length === 0 ? {} : { vary: varies.join(", ") }),
+          "x-request-id": requestId
+        }
+      }
+    )
+    if (answer.problems.length === 0) return Effect.succeed(response)
+    return Effect.as(mistake(`The answer '${answer.id}' is incomplete: ${answer.problems.join("; ")}`), response)
+  }
+
+  return {
+    send,
+    sendParts: (parts) => asked((conversation) => respond(conversation, Answer.make(parts))),
+    logException: (cause) => (response) =>
+      asked(({ method, url, ...conversation }) => {
+        const requestId = response.headers["x-request-id"] ?? conversation.requestId
+        const what = url === undefined ? "a request" : `${method} ${requestPath(url)}`
+        return Say.error(`Unhandled exception for ${what}`, cause).pipe(
+          Effect.annotateLogs({ requestId, module: "effect-registrar" })
+        )
+      })
+  }
+}
+
+/** A mistake of the program, said in the application log. */
+export const mistake = (text: string): Effect.Effect<void> =>
+  Effect.annotateLogs(Say.error(text), "module", "effect-registrar")
+
+/** Who asks, and for what. */
+interface Conversation {
+  readonly method: string | undefined
+  readonly url: string | undefined
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly requestId: string
+  readonly span: Tracer.Span | undefined
+}
+
+const asked = <A, E>(use: (conversation: Conversation) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.withFiberRuntime((fiber) => {
+    const request = Context.getOption(fiber.currentContext, HttpServerRequest.HttpServerRequest)
+    const { headers = {}, method, originalUrl: url, source } = Option.getOrElse(request, () => noRequest)
+    const span = fiber.currentSpan?._tag === "Span" ? fiber.currentSpan : undefined
+    return Effect.flatMap(RequestId.of(source), (requestId) => use({ method, url, headers, requestId, span }))
+  })
+
+const noRequest: Partial<HttpServerRequest.HttpServerRequest> = {}
+
+/** One place for each request: its path, with its id as the fragment. Opaque, but a valid reference (RFC 3986). */
+const instanceOf = (url: string | undefined, requestId: string): string => {
+  const path = url === undefined ? "" : requestPath(url).replace(/[^\w\-.~!$&'()*+,;=:@%/]/gu, encode)
+  return `${path.startsWith("//") ? "/." : ""}${path}#${requestId}`
+}
+
+const encode = (character: string) => encodeURIComponent(character.toString().replace(/[\ud800-\udfff]/gu, "\ufffd"))
+
+const makeCounter = (source: string) => {
+  const counterByKey = new Map<string, Metric.Metric.Counter<number>>()
+  return ({ id, status }: Answer.Parts): void => {
+    const key = `${status} ${id}`
+    let counter = counterByKey.get(key)
+    if (counter === undefined) {
+      const described = MetricKey.counter("registrar_errors", {
+        description: "Errors that were answered",
+        incremental: true
+      })
+      const tags = [
+        ["source", source],
+        ["id", id],
+        ["status", String(status)]
+      ] as const
+      counter = Metric.fromMetricKey(
+        tags.reduce((tagged, [name, value]) => MetricKey.tagged(tagged, name, value), described)
+      )
+      counterByKey.set(key, counter)
+    }
+    counter.unsafeUpdate(1, [])
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * What a client prefers: the headers `Accept` and `Accept-Language` (RFC 9110, section 12.5).
+ */
+
+interface Choice {
+  readonly value: string
+  readonly quality: number
+}
+
+/** In lower case, in the order in which they stand. What makes no sense is left out. */
+const parse = (header: string): ReadonlyArray<Choice> =>
+  header.split(",").flatMap((part) => {
+    const [value = "", ...parameters] = part.split(";").map((text) => text.trim().toLowerCase())
+    const weight = parameters.find((parameter) => parameter.startsWith("q="))
+    const quality = weight === undefined ? 1 : Number(weight.slice(2))
+    return value === "" || !(quality >= 0 && quality <= 1) ? [] : [{ value, quality }]
+  })
+
+const json = "application/json"
+const problem = "application/problem+json"
+
+/**
+ * Whether problem details are preferred to plain JSON. Whoever names them, and not as the lesser choice, does: what is named
+ * together with plain JSON at the same weight is for errors, since nothing else comes in that form.
+ */
+export const prefersProblem = (accept: string | undefined): boolean => {
+  // Nearly every request, at the cost of one look.
+  if (accept === undefined || !/problem\+json/i.test(accept)) return false
+  const choices = parse(accept)
+  const qualityOf = (value: string) => choices.find((choice) => choice.value === value)?.quality
+  const wanted = qualityOf(problem) ?? 0
+  return wanted > 0 && wanted >= (qualityOf(json) ?? 0)
+}
+
+/**
+ * The language among those available that is preferred (RFC 4647, section 3.4: lookup), or the default. Tags are compared
+ * without regard to case, and a range that is not there falls back to the same without its last part.
+ */
+export const lookupLanguage = (
+  acceptLanguage: string | undefined,
+  available: ReadonlySet<string>,
+  defaultLanguage: string
+): string => {
+  if (acceptLanguage === undefined || available.size === 0) return defaultLanguage
+  const isDefault = (range: string) => {
+    const tag = defaultLanguage.toLowerCase()
+    return tag === range || tag.startsWith(`${range}-`)
+  }
+  const byWeight = parse(acceptLanguage)
+    .filter(({ quality }) => quality > 0)
+    .sort((one, other) => other.quality - one.quality)
+  for (const { value } of byWeight) {
+    if (value === "*") return defaultLanguage
+    for (let range = value; range !== ""; range = withoutLast(range)) {
+      if (available.has(range)) return range
+      if (isDefault(range)) return defaultLanguage
+    }
+  }
+  return defaultLanguage
+}
+
+/** A single letter, as in `de-x-private`, does not end a range. */
+const withoutLast = (range: string): string => range.replace(/(?:^|-)[^-]*$/, "").replace(/-[^-]$/, "")
