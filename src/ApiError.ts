@@ -23,6 +23,7 @@
 import { HttpApiSchema } from "@effect/platform"
 import { Data, Either, Option, ParseResult, Pipeable, Predicate, Schema, SchemaAST as AST } from "effect"
 import type { Cause, Types } from "effect"
+import { exampleFields } from "./internal/example.js"
 import {
   givenOrAny,
   makeEncoder,
@@ -263,6 +264,15 @@ const declare = (id: string, options: ErasedOptions) => {
 }
 
 const astByClass = new WeakMap<object, Schema.Schema.All["ast"]>()
+const classByInstance = new WeakMap<AST.AST, Any>()
+
+/**
+ * The class that a Schema is, or is an annotated copy of.
+ *
+ * @internal
+ */
+export const classOf = (ast: AST.AST): Any | undefined =>
+  AST.isTransformation(ast) ? classByInstance.get(ast.to) : undefined
 
 /** Members that an error has already. */
 const reserved = ["_tag", "name", "message", "stack", "cause", "__proto__"] as const
@@ -341,13 +351,14 @@ const pick = (from: object, names: ReadonlyArray<string>): Record<string, unknow
     names.filter((name) => name in from).map((name) => [name, (from as Record<string, unknown>)[name]])
   )
 
-const bodySchema = (self: Any & (new (fields: Record<string, unknown>) => object)) => {
+const bodySchema = (self: Any & (new (fields: Record<string, unknown>) => Error)) => {
   const names = Object.keys(self.fields)
   const Instance = Schema.declare((u: unknown): u is Error => u instanceof self, {
     identifier: self.id,
     title: self.id,
     ...(self.description === undefined ? {} : { description: self.description })
   })
+  classByInstance.set(Instance.ast, self)
   const Details: Schema.Schema.All = Schema.make(withoutSecrets(Schema.Struct(self.fields).ast))
   // Where each field may be absent, all of them may.
   const mayBeEmpty = Option.isSome(Schema.decodeUnknownOption(Schema.make<unknown>(AST.encodedAST(Details.ast)))({}))
@@ -358,12 +369,18 @@ const bodySchema = (self: Any & (new (fields: Record<string, unknown>) => object
       ...(names.length === 0 ? {} : { details: mayBeEmpty ? Schema.optional(Details) : Details })
     })
   })
+  const example = new self(exampleFields(self.fields))
+  const documented = Schema.make<Body>(Wire.ast).annotations({
+    title: self.id,
+    description: self.description ?? self.text,
+    examples: [{ error: { id: self.id, message: example.message, details: pick(example, names) } }]
+  })
   const encode = (instance: Error) => {
     const error = { id: self.id, message: instance.message }
     const details = pick(instance, names)
     return { error: Object.keys(details).length === 0 ? error : { ...error, details } }
   }
-  return Schema.transform(eitherForm(Wire.ast), Instance, {
+  return Schema.transform(eitherForm(documented.ast), Instance, {
     strict: false,
     decode: ({ error }) => new self((error.details ?? {}) as Record<string, unknown>),
     encode
