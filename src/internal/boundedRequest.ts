@@ -9,6 +9,7 @@ import { HttpServerError, HttpServerRequest, Multipart, UrlParams } from "@effec
 import type { HttpApp } from "@effect/platform"
 import { Deferred, Effect, Mailbox, Stream } from "effect"
 import type { Cause } from "effect"
+import * as Parts from "./multipart.js"
 
 /** The `cause` of a `RequestError` for a body beyond the limit. */
 export class BodyTooLarge {
@@ -32,6 +33,8 @@ export const limit = <E, R>(
     }
   )
 
+const isTooLarge = ({ cause }: HttpServerError.RequestError) => cause instanceof BodyTooLarge
+
 const failure = (request: HttpServerRequest.HttpServerRequest, cause: unknown) =>
   new HttpServerError.RequestError({ request, reason: "Decode", cause })
 
@@ -49,21 +52,13 @@ const bound = (
   const parsed = <A>(parse: (body: string) => A) =>
     Effect.flatMap(text, (body) => Effect.try({ try: () => parse(body), catch: (cause) => failure(request, cause) }))
 
-  let isTooLarge = false
-  const stream = Stream.tapError(streamed(request, maxBytes), ({ cause }) =>
-    Effect.sync(() => (isTooLarge ||= cause instanceof BodyTooLarge))
+  const stream = streamed(request, maxBytes)
+  const parts = Stream.mapError(Parts.parts(stream, request.headers), (error) =>
+    error._tag === "MultipartError"
+      ? error
+      : new Multipart.MultipartError({ reason: isTooLarge(error) ? "BodyTooLarge" : "Parse", cause: error })
   )
-  const parts = Stream.mapError(
-    Stream.pipeThroughChannel(stream, Multipart.makeChannel<HttpServerError.RequestError>(request.headers)),
-    // The parser only sees that the body ends too early, and says that of it.
-    (error) =>
-      isTooLarge
-        ? new Multipart.MultipartError({ reason: "BodyTooLarge", cause: error })
-        : error._tag === "MultipartError"
-          ? error
-          : new Multipart.MultipartError({ reason: "Parse", cause: error })
-  )
-  const multipart = Effect.runSync(Effect.cached(Multipart.toPersisted(parts)))
+  const multipart = Effect.runSync(Effect.cached(Parts.persisted(parts)))
 
   // Everything else is the request's own: the platform's implementations look into their own objects.
   return Object.create(request, {

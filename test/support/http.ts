@@ -1,7 +1,7 @@
 /** A real server on a free port, what it recorded, and clients that say exactly what they are told to. */
 import { HttpApp, HttpServer } from "@effect/platform"
 import type { Etag, HttpPlatform } from "@effect/platform"
-import { NodeContext } from "@effect/platform-node"
+import { NodeHttpServer, type NodeContext } from "@effect/platform-node"
 import { assert } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { createServer, request as httpRequest } from "node:http"
@@ -68,9 +68,7 @@ export const start = <A, E>(served: Layer.Layer<A, E, Provided>, sink?: Layer.La
   })
 
 /** The same without a network: many requests cost little. */
-export const startInProcess = <A, E>(
-  served: Layer.Layer<A, E, HttpServer.HttpServer | AuditSink | NodeContext.NodeContext>
-) =>
+export const startInProcess = <A, E>(served: Layer.Layer<A, E, Exclude<Provided, ServerErrors>>) =>
   Effect.gen(function* () {
     let handle: (request: Request) => Promise<Response> = () => assert.fail("nothing is served")
     const server = HttpServer.make({
@@ -84,7 +82,7 @@ export const startInProcess = <A, E>(
     const context = yield* Layer.build(
       served.pipe(
         Layer.provide(Layer.succeed(HttpServer.HttpServer, server)),
-        Layer.provide(NodeContext.layer),
+        Layer.provide(NodeHttpServer.layerContext),
         Layer.provideMerge(Testing.layer())
       )
     )
