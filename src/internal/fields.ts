@@ -50,7 +50,10 @@ export const makeEncoder = (fields: Fields): Encoder => {
     for (const { field, encode, isSecret } of encoders) {
       const encoded = encode(values)
       if (Either.isRight(encoded)) {
-        for (const [name, value] of Object.entries(encoded.right)) setMember(details, name, toJson(value, allowance))
+        for (const [name, value] of Object.entries(encoded.right)) {
+          // As JSON has it: `null` is something else.
+          if (value !== undefined) setMember(details, name, toJson(value, allowance))
+        }
       } else {
         problems.push({ field, problem: encoded.left })
         // What was meant to be a secret is one even where it did not come as a `Redacted`.
