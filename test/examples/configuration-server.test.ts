@@ -282,6 +282,58 @@ const bobFrom = (networks: string) => (dataDir: string) => {
 const askFrom = (server: Running, address: string) =>
   server.send("/configs/public/motd.txt", { token: "bob-token", headers: { "x-forwarded-for": address } })
 
+describe("the api", () => {
+  it.live("has the same users, errors, audit log and request ids as the configurations", () =>
+    withServer({}, (server) =>
+      Effect.gen(function* () {
+        const me = yield* server.send("/api/users/me", { token: "alice-token" })
+        assert.deepStrictEqual([me.status, JSON.parse(me.body).name], [200, "alice"])
+        const refused: ReadonlyArray<readonly [string, Sent, status: number, id: string]> = [
+          ["/api/users/me", {}, 401, "unauthenticated"],
+          ["/api/users/me", { token: "bob-token" }, 403, "auth-unauthorized-path"],
+          ["/api/audit/recent?limit=0", { token: "alice-token" }, 400, "bad-request"],
+          ["/api/audit/recent", { token: "alice-token", method: "DELETE" }, 405, "method-not-allowed"],
+          ["/api/nothing", { token: "alice-token" }, 404, "not-found"]
+        ]
+        for (const [path, sent, status, id] of refused) {
+          const answer = yield* server.send(path, sent)
+          assert.deepStrictEqual([answer.status, answer.id], [status, id], path)
+          isRegistered(answer)
+        }
+        assert.property((yield* server.send("/api/users/me")).headers, "www-authenticate")
+
+        yield* server.send("/configs/public/motd.txt", { token: "bob-token" })
+        const recent = yield* server.send("/api/audit/recent?limit=2", { token: "alice-token" })
+        const records = server.audit().toReversed()
+        assert.deepStrictEqual(
+          JSON.parse(recent.body).map((record: Record<string, unknown>) => [record["type"], record["requestId"]]),
+          records.slice(0, 2).map(({ event }) => [event.type, event.requestId])
+        )
+        assert.strictEqual(records[0]?.event.type, "configs-config-loaded")
+      })
+    )
+  )
+
+  it.live("is described, and so is everything registered, without a token", () =>
+    withServer({}, (server) =>
+      Effect.gen(function* () {
+        const document = JSON.parse((yield* server.send("/openapi.json")).body)
+        assert.hasAllKeys(document.paths, ["/api/users/me", "/api/audit/recent"])
+        const { responses } = document.paths["/api/users/me"].get
+        assert.hasAllKeys(responses, ["200", "400", "401", "403", "429"])
+        assert.match(JSON.stringify(responses["403"]), /auth-unauthorized-ip.*auth-unauthorized-path/)
+        for (const path of ["/docs", "/errors", "/errors/auth-rate-limited", "/errors/not-found", "/audit-events"]) {
+          const page = yield* server.send(path, { headers: { accept: "text/html" } })
+          assert.deepStrictEqual([page.status, page.headers["content-type"]?.split(";")[0]], [200, "text/html"], path)
+        }
+        // The type of a problem leads to its page.
+        const problem = yield* server.send("/nope", { headers: { accept: "application/problem+json" } })
+        assert.strictEqual((yield* server.send(JSON.parse(problem.body).type)).status, 200)
+      })
+    )
+  )
+})
+
 describe("who may", () => {
   it.live("a user comes from their networks only, counted behind trusted proxies", () =>
     withServer({ settings: { TRUSTED_PROXIES: "1" }, data: bobFrom('["10.0.0.0/8", "2001:db8::/32"]') }, (server) =>

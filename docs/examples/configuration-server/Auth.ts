@@ -1,10 +1,20 @@
 /**
- * Who asks, and whether they may. An extension with its errors and audit events, and a middleware that asks for a bearer
- * token and gives the request its user.
+ * Who asks, and whether they may. An extension with its errors and audit events, and two middlewares that ask for a bearer
+ * token and give the request its user: one for routes, one for an `HttpApi`.
  */
-import { HttpLayerRouter, HttpServerRequest } from "@effect/platform"
-import { Effect, Layer, Option, Redacted, Schema } from "effect"
-import { ApiError, AuditContext, AuditEvent, AuditLog, ErrorRegistry, Extension, Registrar } from "effect-registrar"
+import { HttpApiMiddleware, HttpApiSecurity, HttpLayerRouter, HttpServerRequest } from "@effect/platform"
+import { Context, Effect, Layer, Option, Redacted, Schema } from "effect"
+import {
+  ApiError,
+  AuditContext,
+  AuditEvent,
+  AuditLog,
+  BuiltInErrors,
+  ErrorRegistry,
+  Extension,
+  RegisteredApi,
+  Registrar
+} from "effect-registrar"
 import { LoginLimit } from "./LoginLimit.js"
 import * as RequestPath from "./RequestPath.js"
 import * as Users from "./Users.js"
@@ -27,7 +37,7 @@ class UnauthorizedPath extends ApiError.make<UnauthorizedPath>()("auth-unauthori
 }) {}
 
 /** The built-in error, with the header that a 401 must have (RFC 9110, section 11.6.1). */
-class Unauthenticated extends ApiError.make<Unauthenticated>()("unauthenticated", {
+class WithChallenge extends ApiError.make<WithChallenge>()("unauthenticated", {
   status: 401,
   message: "A valid bearer token is required to access this resource",
   headers: () => ({ "www-authenticate": 'Bearer realm="configurations"' })
@@ -59,7 +69,7 @@ const extension = Extension.make("auth", {
   auditEvents: [LoginFailed, LoginLimited, IpRefused, PathRefused]
 })
 
-export const layer = Layer.merge(extension.layer, ErrorRegistry.override(Unauthenticated))
+export const layer = Layer.merge(extension.layer, ErrorRegistry.override(WithChallenge))
 
 const login = Effect.gen(function* () {
   const audit = yield* AuditLog.AuditLog
@@ -70,7 +80,7 @@ const login = Effect.gen(function* () {
   const token = bearerToken(yield* HttpServerRequest.HttpServerRequest)
   if (Option.isNone(token)) {
     yield* audit.add(LoginFailed, { reason: "it has no token" })
-    return yield* new Unauthenticated()
+    return yield* new BuiltInErrors.Unauthenticated()
   }
   const user = yield* limit
     .attempt(ip, () => users.byToken(token.value))
@@ -81,7 +91,7 @@ const login = Effect.gen(function* () {
     )
   if (Option.isNone(user)) {
     yield* audit.add(LoginFailed, { reason: "its token is unknown" })
-    return yield* new Unauthenticated()
+    return yield* new BuiltInErrors.Unauthenticated()
   }
   return user.value
 })
@@ -101,11 +111,30 @@ const authorize = (user: Users.User) =>
     }
   })
 
+/** The user, who is known to the audit log from here on. */
+const admit = Effect.gen(function* () {
+  const user = yield* login
+  yield* AuditContext.identify(user.name)
+  yield* authorize(user)
+  return user
+})
+
 /** For the routes it is provided to: only users come through, and only to what they may read. */
-export const middleware = Registrar.middleware(
-  HttpLayerRouter.middleware((handler) =>
-    Effect.flatMap(login, (user) => AuditContext.withUser(user.name)(Effect.zipRight(authorize(user), handler)))
-  )
+export const middleware = Registrar.middleware(HttpLayerRouter.middleware((handler) => Effect.zipRight(admit, handler)))
+
+export class CurrentUser extends Context.Tag("configuration-server/CurrentUser")<CurrentUser, Users.User>() {}
+
+/** The same for an `HttpApi`. */
+export class Authenticated extends HttpApiMiddleware.Tag<Authenticated>()("configuration-server/Authenticated", {
+  security: { token: HttpApiSecurity.bearer },
+  failure: Schema.Union(BuiltInErrors.Unauthenticated, RateLimited, UnauthorizedIp, UnauthorizedPath),
+  provides: CurrentUser
+}) {}
+
+export const authenticated = RegisteredApi.middleware(
+  Authenticated,
+  // The token is read from the request, as for the routes.
+  Effect.succeed({ token: () => admit })
 )
 
 const bearerToken = ({ headers }: HttpServerRequest.HttpServerRequest): Option.Option<Redacted.Redacted> =>

@@ -1,17 +1,19 @@
 /**
  * The configuration server, put together: extensions, routes, the services they need, logs, and a Node server.
  */
-import { FileSystem, HttpServer } from "@effect/platform"
+import { FileSystem, HttpApiScalar, HttpServer } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { Console, Effect, Layer } from "effect"
-import { Logs, Registrar } from "effect-registrar"
+import { AuditSink, Catalogue, Logs, Registrar } from "effect-registrar"
 import * as NodeServer from "effect-registrar/HttpErrors/Node"
 import { createServer } from "node:http"
+import * as Api from "./Api.js"
 import * as Auth from "./Auth.js"
 import * as Configs from "./Configs.js"
 import * as Endpoints from "./Endpoints.js"
 import * as Environments from "./Environments.js"
 import * as LoginLimit from "./LoginLimit.js"
+import * as RecentRecords from "./RecentRecords.js"
 import * as Settings from "./Settings.js"
 import * as StartError from "./StartError.js"
 import * as Templates from "./Templates.js"
@@ -19,7 +21,12 @@ import * as Users from "./Users.js"
 
 const source = "configuration-server"
 
-const app = Configs.routes.pipe(Layer.provide(Auth.middleware), Layer.provide([Auth.layer, Configs.layer]))
+const app = Layer.mergeAll(
+  Configs.routes.pipe(Layer.provide(Auth.middleware)),
+  Api.routes.pipe(Layer.provide(Auth.authenticated)),
+  HttpApiScalar.layerHttpLayerRouter({ api: Api.Api, path: "/docs" }),
+  Catalogue.layer()
+).pipe(Layer.provide([Auth.layer, Configs.layer]))
 
 const services = ({ dataDir }: Settings.Settings) =>
   Layer.mergeAll(
@@ -40,7 +47,7 @@ const logs = ({ logDir }: Settings.Settings) => {
     Effect.flatMap((fs) => fs.makeDirectory(logDir, { recursive: true })),
     Effect.mapError(StartError.fromPlatform("The folder LOG_DIR"))
   )
-  return Layer.provide(files, Layer.effectDiscard(folder))
+  return AuditSink.combine(Layer.provide(files, Layer.effectDiscard(folder)), RecentRecords.sink)
 }
 
 const server = (settings: Settings.Settings) =>
@@ -49,7 +56,7 @@ const server = (settings: Settings.Settings) =>
     Layer.provide(services(settings)),
     Layer.provideMerge(NodeServer.layer(nodeServer, { host: settings.host, port: settings.port })),
     Layer.provide(logs(settings)),
-    Layer.provide(NodeContext.layer)
+    Layer.provide([NodeContext.layer, RecentRecords.layer])
   )
 
 /** A client that sends nothing for long is told so, and not waited for. */
@@ -64,6 +71,8 @@ const welcome = HttpServer.addressFormattedWith((address) =>
       `  curl -H 'Authorization: Bearer bob-token' ${address}/configs/public/motd.txt`,
       `  curl -H 'Authorization: Bearer alice-token' ${address}/configs/database.json`,
       `  curl -H 'Authorization: Bearer alice-token' -d '{"pool": 50}' ${address}/configs/database.json`,
+      "",
+      `Its API is described at ${address}/docs, its errors and audit events at ${address}/errors`,
       ""
     ].join("\n")
   )
