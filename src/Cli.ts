@@ -1,7 +1,8 @@
 /**
- * The command line: `registrar audit verify`, `tail`, `stats` and `export`. `docs/guides/command-line.md` describes it.
+ * The command line: `registrar audit verify`, `tail`, `stats` and `export`, `registrar catalogue` and `catalogue diff`.
+ * `docs/guides/command-line.md` describes it.
  *
- * An application with a command line of its own mounts `audit` in it.
+ * An application with a command line of its own mounts `audit` and `catalogue` in it.
  *
  * @example
  * import { Command } from "@effect/cli"
@@ -23,8 +24,9 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import { Cause, Effect, Schema } from "effect"
 import { CliError, NotValid } from "./Cli/CliError.js"
-import { note, OutputError } from "./Cli/Standard.js"
+import * as Catalogue from "./Cli/Catalogue.js"
 import * as Export from "./Cli/Export.js"
+import { note, OutputError } from "./Cli/Standard.js"
 import * as Stats from "./Cli/Stats.js"
 import * as Tail from "./Cli/Tail.js"
 import * as Verify from "./Cli/Verify.js"
@@ -42,14 +44,22 @@ export const audit = Command.make("audit").pipe(
 )
 
 /**
+ * `catalogue` with its subcommand.
+ *
+ * @category commands
+ */
+export const catalogue = Catalogue.command
+
+/**
  * `registrar` with all commands.
  *
  * @category commands
  */
-export const command = Command.make("registrar").pipe(Command.withSubcommands([audit]))
+export const command = Command.make("registrar").pipe(Command.withSubcommands([audit, catalogue]))
 
 /**
- * What a command tells its caller: 0 for success, 1 for a log that is not valid, 2 for what cannot be read or makes no sense.
+ * What a command tells its caller: 0 for success, 1 for a log that is not valid or changes that break clients, 2 for what cannot
+ * be read or makes no sense.
  *
  * @category models
  */

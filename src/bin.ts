@@ -28,7 +28,8 @@ const main = async () => {
     NodeRuntime.runMain({
       teardown: (exit, onExit) => {
         if (Exit.isFailure(exit)) return onExit(Cause.isInterruptedOnly(exit.cause) ? interrupted : 2)
-        // Ends by itself, when everything is printed.
+        // Ends by itself, when everything is printed, unless a module that was loaded keeps something open.
+        setTimeout(() => process.exit(), 1000).unref()
         onExit(0)
       }
     })

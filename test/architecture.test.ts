@@ -43,10 +43,16 @@ const layers: ReadonlyArray<{
   // `Thing/Adapter` may import `Thing`, and no other adapter.
   {
     name: "adapters",
-    modules: ["HttpErrors", "HttpAudit", "Catalogue", "HttpErrors/*", "AuditSink/*", "Catalogue/*"],
+    modules: ["HttpErrors", "HttpAudit", "HttpErrors/*", "AuditSink/*"],
     open: false
   },
-  { name: "composition", modules: ["Extension", "Logs", "Registrar", "Testing", "index"], open: true },
+  // The parts of `Catalogue`: its data, and what is made of it.
+  { name: "documents", modules: ["Catalogue/*"], open: true },
+  {
+    name: "composition",
+    modules: ["Catalogue", "Extension", "Logs", "Registrar", "RegisteredApi", "Testing", "index"],
+    open: true
+  },
   // The parts of `Cli`: its commands, and what they share.
   { name: "commands", modules: ["Cli/*"], open: true },
   { name: "Cli", modules: ["Cli"], open: false },
@@ -55,7 +61,7 @@ const layers: ReadonlyArray<{
 
 /** Imported anywhere; the other peers are optional, and so are the modules that may import them. */
 const packages = ["effect", "@effect/platform"]
-const mayNeedOptionalPeers = ["HttpErrors/*", "AuditSink/*", "Catalogue/*", "Testing", "Cli", "Cli/*", "bin"]
+const mayNeedOptionalPeers = ["HttpErrors/*", "AuditSink/*", "Testing", "Cli", "Cli/*", "bin"]
 const mayNeedNode = ["*/Node", "AuditChain", "bin"]
 
 /** Not exported: run as a command instead. */
@@ -63,7 +69,7 @@ const commands = ["bin"]
 
 /** Not exported: parts of the module that their folder is named after, and what sinks and
  * `HttpErrors` are made of. */
-const parts = ["Cli/*", "AuditTrail", "AuditSeals", "HttpAnswer"]
+const parts = ["Cli/*", "Catalogue/*", "AuditTrail", "AuditSeals", "HttpAnswer"]
 
 const root = resolve(import.meta.dirname, "..")
 const src = join(root, "src")

@@ -3,10 +3,10 @@
  */
 import { Data } from "effect"
 
-/** The log is not valid. Its report, which says why, has been printed. */
+/** What was looked at is not as it should be. The report, which says why, has been printed. */
 export class NotValid extends Data.TaggedError("NotValid")<{}> {
   override get message() {
-    return "The log is not valid"
+    return "It is not valid"
   }
 }
 

@@ -4,18 +4,19 @@
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as FileSystem from "@effect/platform/FileSystem"
-import { Effect, Option, type Scope, Stream } from "effect"
+import { Effect, Option, Stream } from "effect"
 import type { AuditRecord } from "../AuditRecord.js"
 import { grouped } from "../internal/barChart.js"
 import * as Csv from "../internal/csv.js"
 import { stringify } from "../internal/json.js"
 import type { Trail } from "../internal/trailFiles.js"
-import { visible, visibleJson } from "../internal/visible.js"
+import { visibleJson } from "../internal/visible.js"
 import { CliError } from "./CliError.js"
 import { entriesOf } from "./Entry.js"
 import * as Files from "./Files.js"
 import * as Filter from "./Filter.js"
-import { note, type OutputError, print, Standard } from "./Standard.js"
+import * as Output from "./Output.js"
+import { note, Standard } from "./Standard.js"
 
 export const command = Command.make(
   "export",
@@ -25,11 +26,7 @@ export const command = Command.make(
       Options.withDescription("jsonl: the records as they are stored. csv: RFC 4180, with a header")
     ),
     filter: Filter.options,
-    output: Options.text("output").pipe(
-      Options.withAlias("o"),
-      Options.withDescription("The file to write, instead of the standard output"),
-      Options.optional
-    ),
+    output: Output.option,
     raw: Options.boolean("raw").pipe(
       Options.withDescription("csv: leave cells as they are, even where a spreadsheet would take them for formulas")
     )
@@ -39,7 +36,7 @@ export const command = Command.make(
       const trail = yield* Files.open(files)
       const predicate = Filter.toPredicate(filter)
       const { stdout } = yield* Standard
-      const write = Option.isSome(output) ? yield* writerTo(output.value, trail) : print
+      const write = yield* open(output, trail)
       // A terminal would obey what is in the cells.
       const isRaw = raw && (Option.isSome(output) || !stdout.isTerminal)
       const toText = format === "csv" ? (record: AuditRecord) => row(record, isRaw) : lineOf
@@ -72,19 +69,17 @@ const row = ({ level, date, event, message, source }: AuditRecord, raw: boolean)
   return Csv.row([level, date, event.type, message, ...cells, stringify(details), source], { raw })
 }
 
-type Write = (text: string) => Effect.Effect<void, CliError | OutputError>
-
-const writerTo = (output: string, trail: Trail): Effect.Effect<Write, CliError, FileSystem.FileSystem | Scope.Scope> =>
+const open = (output: Option.Option<string>, trail: Trail) =>
   Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const path = yield* Effect.orElseSucceed(fs.realPath(output), () => undefined)
-    // Opening it would empty it.
-    if (path !== undefined && trail.files.some((file) => file.path === path || `${file.path}.gz` === path)) {
-      return yield* new CliError({ description: `'${output}' is a part of the log: give another file as --output` })
+    if (Option.isSome(output)) {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Effect.orElseSucceed(fs.realPath(output.value), () => undefined)
+      // Opening it would empty it.
+      if (path !== undefined && trail.files.some((file) => file.path === path || `${file.path}.gz` === path)) {
+        return yield* new CliError({
+          description: `'${output.value}' is a part of the log: give another file as --output`
+        })
+      }
     }
-    const failed = (cause: Error) =>
-      new CliError({ description: `'${output}' cannot be written: ${visible(cause.message)}`, cause })
-    const file = yield* Effect.mapError(fs.open(output, { flag: "w", mode: 0o600 }), failed)
-    const encoder = new TextEncoder()
-    return (text) => Effect.mapError(file.writeAll(encoder.encode(text)), failed)
+    return yield* Output.open(output, { mode: 0o600 })
   })

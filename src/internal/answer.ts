@@ -49,7 +49,7 @@ const toBody = ({ id, message, details }: Parts): string =>
   stringify({ error: details === undefined ? { id, message } : { id, message, details } })
 
 /** The members that problem details have themselves. Fields with these names, and with this one, stand in `details`. */
-const standard = ["type", "title", "status", "detail", "instance", "details"]
+export const standard = ["type", "title", "status", "detail", "instance", "details"]
 
 export const toProblem = (
   { id, status, message, details = {} }: Parts,

@@ -80,7 +80,7 @@ function* findings(
     case "Refinement":
       return yield* findings(issue.issue, path, issue.kind === "Predicate" ? issue.ast : undefined)
     case "Transformation":
-      return yield* findings(issue.issue, path, undefined)
+      return yield* findings(issue.issue, path, isFilter(issue.ast) ? issue.ast : undefined)
     case "Composite": {
       const issues = several(issue.issues)
       if (AST.isUnion(issue.ast) && issues.length > 1) return yield* ofUnion(issues, path)
@@ -161,13 +161,16 @@ const expected = (ast: AST.AST, depth = 0): Expected => {
     case "Refinement":
       return described(ast) ?? nothing
     case "Transformation":
-      return described(ast) ?? ofEncoded(ast.from) ?? of(ast.to)
+      return described(ast) ?? ofEncoded(ast.from) ?? (isFilter(ast) ? nothing : of(ast.to))
     case "Declaration":
       return described(ast) ?? nothing
     default:
       return nothing
   }
 }
+
+/** A filter that is an Effect is a transformation into the same. */
+const isFilter = (ast: AST.Transformation): boolean => AST.typeAST(ast.from) === ast.to
 
 /** The description, where it goes on after `must be`. */
 const described = (ast: AST.AST): Expected | undefined => {
@@ -190,7 +193,7 @@ const ofEncoded = (ast: AST.AST): Expected | undefined => {
 /** What Effect's own Schemas are described with is, for some, the name of a type. */
 const isOfTypes = (description: string): boolean =>
   /^\w+[<(].*[>)]$|^an instance of |Encoded(?:<.*)?$/.test(description) ||
-  (/ instance$/.test(description) && plainWords[description] === undefined)
+  (description.endsWith(" instance") && plainWords[description] === undefined)
 
 const plainWords: Readonly<Record<string, string>> = {
   "an integer": "a whole number",

@@ -17,7 +17,7 @@ export const of = (source: unknown, given?: string): Effect.Effect<string> =>
   })
 
 /** 64 random bits, as text. */
-export const make: Effect.Effect<string> = Effect.zipWith(
+const make: Effect.Effect<string> = Effect.zipWith(
   Random.nextIntBetween(0, 2 ** 32),
   Random.nextIntBetween(0, 2 ** 32),
   (high, low) => hex(high) + hex(low)

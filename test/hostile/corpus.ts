@@ -84,10 +84,29 @@ const byMethod = methods.flatMap((method): ReadonlyArray<Hostile> => {
 })
 
 const paths = [
-  ...["/", "//", "/..", "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/./items/1"],
-  ...["/items/1/extra", "/__proto__", "/constructor", "/toString", "/hasOwnProperty", "/prototype"],
-  ...["/;", "/?", "/?a=1&a=2&a[]=3", "/.env", "/admin.php?id=1'--", "/<script>alert(1)</script>", "/$%7Bjndi:ldap%7D"],
-  ...["/~", "/%20", "/%0d%0aSet-Cookie:x=1", "/a".repeat(2000)]
+  "/",
+  "//",
+  "/..",
+  "/../../etc/passwd",
+  "/%2e%2e/%2e%2e/etc/passwd",
+  "/./items/1",
+  "/items/1/extra",
+  "/__proto__",
+  "/constructor",
+  "/toString",
+  "/hasOwnProperty",
+  "/prototype",
+  "/;",
+  "/?",
+  "/?a=1&a=2&a[]=3",
+  "/.env",
+  "/admin.php?id=1'--",
+  "/<script>alert(1)</script>",
+  "/$%7Bjndi:ldap%7D",
+  "/~",
+  "/%20",
+  "/%0d%0aSet-Cookie:x=1",
+  "/a".repeat(2000)
 ].map((path) => get(path, 404))
 
 const oddPaths: ReadonlyArray<Hostile> = [

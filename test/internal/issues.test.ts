@@ -121,7 +121,11 @@ describe("a reason", () => {
     assert.deepStrictEqual(told(Named, {}), ["name is what we call you by"])
     assert.deepStrictEqual(told(Whole, {}), ["must be a box"])
     assert.deepStrictEqual(told(Parts, {}), ["a is missing"])
+    const Slow = Schema.String.pipe(Schema.filterEffect(() => Effect.succeed("must be slow")))
+    const Silent = Schema.NumberFromString.pipe(Schema.filterEffect(() => Effect.succeed(false)))
     assert.deepStrictEqual(told(Later, "x"), ["must be later"])
+    assert.deepStrictEqual(told(Slow, "x"), ["must be slow"])
+    assert.deepStrictEqual(told(Silent, "1"), ["is not valid"])
   })
 
   it("is the plain one where the author's function throws or says nothing", () => {

@@ -54,7 +54,10 @@ const auditLayer = RegisteredApi.group(Api, "audit", (handlers) =>
       const recent = yield* RecentRecords
       const records = yield* recent.last(limit)
       return records.map(({ date, event: { requestId, type }, level, message }) => ({
-        ...{ date, level, type, message },
+        date,
+        level,
+        type,
+        message,
         requestId
       }))
     })

@@ -21,7 +21,7 @@ export const layer: Layer.Layer<RecentRecords> = Layer.effect(
   RecentRecords,
   Effect.map(Ref.make<Records>([]), (recent) => ({
     remember: (records) => Ref.update(recent, (known) => [...known, ...records].slice(-kept)),
-    last: (count) => Effect.map(Ref.get(recent), (known) => known.slice(-count).reverse())
+    last: (count) => Effect.map(Ref.get(recent), (known) => known.slice(-count).toReversed())
   }))
 )
 

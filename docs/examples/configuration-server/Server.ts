@@ -25,7 +25,7 @@ const app = Layer.mergeAll(
   Configs.routes.pipe(Layer.provide(Auth.middleware)),
   Api.routes.pipe(Layer.provide(Auth.authenticated)),
   HttpApiScalar.layerHttpLayerRouter({ api: Api.Api, path: "/docs" }),
-  Catalogue.layer()
+  Catalogue.layer({ title: "Configuration server" })
 ).pipe(Layer.provide([Auth.layer, Configs.layer]))
 
 const services = ({ dataDir }: Settings.Settings) =>

@@ -1,0 +1,265 @@
+/**
+ * Everything that an application can answer with and record, as plain data, and as documents made of it: Markdown for a
+ * repository, HTML for people, JSON for programs.
+ *
+ * It is read from the registries of an application that runs, or made from its extensions without one. `layer` serves it, so
+ * that the `type` of a problem detail (RFC 9457) is the address of a page about it. `diff` says what changed from one release to
+ * the next, and what of it breaks clients.
+ *
+ * @example
+ * import { ApiError, Catalogue, Extension } from "effect-registrar"
+ * import { Effect } from "effect"
+ *
+ * class Locked extends ApiError.make<Locked>()("auth-locked", { status: 423, message: "The account is locked" }) {}
+ *
+ * const Auth = Extension.make("auth", { errors: [Locked] })
+ *
+ * const catalogue = Effect.runSync(Catalogue.fromExtensions([Auth]))
+ * console.log(catalogue.errors[0]?.id, catalogue.errors[0]?.status) // auth-locked 423
+ */
+import { HttpLayerRouter, HttpRouter, HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { Effect, Either, Encoding, type Layer, Schema } from "effect"
+import * as AuditRegistry from "./AuditRegistry.js"
+import { NotFound } from "./BuiltInErrors.js"
+import * as Data from "./Catalogue/Data.js"
+import * as Describe from "./Catalogue/Describe.js"
+import * as Diff from "./Catalogue/Diff.js"
+import * as Html from "./Catalogue/Html.js"
+import * as Markdown from "./Catalogue/Markdown.js"
+import { policy } from "./Catalogue/Page.js"
+import type { Options } from "./Catalogue/Words.js"
+import * as ErrorRegistry from "./ErrorRegistry.js"
+import * as Extension from "./Extension.js"
+import * as Anchors from "./internal/anchors.js"
+import { legible } from "./internal/legible.js"
+import { settle, type InvalidDefinition, type Refusal, type RegistrationConflict } from "./Registration.js"
+
+export type {
+  /**
+   * One thing that changed.
+   *
+   * @category models
+   */
+  Change
+} from "./Catalogue/Diff.js"
+
+export type {
+  /**
+   * An error with one status.
+   *
+   * @category models
+   */
+  ErrorEntry,
+  /**
+   * An audit event.
+   *
+   * @category models
+   */
+  EventEntry
+} from "./Catalogue/Data.js"
+
+export type {
+  /**
+   * How a document is made.
+   *
+   * @category models
+   */
+  Options
+} from "./Catalogue/Words.js"
+
+/**
+ * The catalogue as data, and its JSON form. Entries are in the order of the extensions, as these registered, what is built in
+ * last; errors then by status and id, audit events by type.
+ *
+ * @category models
+ */
+export const Catalogue: typeof Data.Catalogue = Data.Catalogue
+
+/**
+ * @category models
+ */
+export interface Catalogue extends Data.Catalogue {}
+
+/**
+ * Of what is registered now, with overrides in the place of what they override.
+ *
+ * @category constructors
+ */
+export const make: Effect.Effect<Catalogue, never, ErrorRegistry.ErrorRegistry | AuditRegistry.AuditRegistry> =
+  Effect.gen(function* () {
+    const errors = yield* ErrorRegistry.ErrorRegistry
+    const auditEvents = yield* AuditRegistry.AuditRegistry
+    return Describe.catalogue(yield* errors.definitions, yield* auditEvents.definitions)
+  })
+
+/**
+ * Of these extensions and what is built in, in registries of their own. Fails where an application with them would not start,
+ * with everything that is wrong.
+ *
+ * @category constructors
+ */
+export const fromExtensions = (
+  extensions: ReadonlyArray<Extension.Any>
+): Effect.Effect<Catalogue, RegistrationConflict | InvalidDefinition> =>
+  Effect.gen(function* () {
+    const registered = yield* Effect.forEach(extensions, (extension) => Effect.either(Extension.register(extension)))
+    yield* settle(registered.flatMap((result) => (Either.isLeft(result) ? refusalsOf(result.left) : [])))
+    return yield* make
+  }).pipe(
+    Effect.provideServiceEffect(ErrorRegistry.ErrorRegistry, ErrorRegistry.make),
+    Effect.provideServiceEffect(AuditRegistry.AuditRegistry, AuditRegistry.make)
+  )
+
+const refusalsOf = (error: RegistrationConflict | InvalidDefinition): ReadonlyArray<Refusal> =>
+  error._tag === "RegistrationConflict"
+    ? error.conflicts.map((conflict): Refusal => ({ _tag: "Conflict", conflict }))
+    : error.definitions.map((definition): Refusal => ({ _tag: "Invalid", ...definition }))
+
+/**
+ * As JSON, to be kept for `diff`. The same catalogue always has the same text.
+ *
+ * @category documents
+ */
+export const toJson = (catalogue: Catalogue): string =>
+  // What cannot be seen stands only in its texts, and there an escape is the same.
+  `${legible(JSON.stringify(encode(catalogue), undefined, 2))}\n`
+
+const encode = Schema.encodeSync(Catalogue)
+
+/**
+ * From its JSON, of this version of the format.
+ *
+ * @category documents
+ */
+export const fromJson = (json: string): Either.Either<Catalogue, string> => Data.parse(json)
+
+/**
+ * As Markdown, for a repository: it has a table of all, and a section for each.
+ *
+ * @category documents
+ */
+export const toMarkdown = (catalogue: Catalogue, options?: Options): string => Markdown.render(catalogue, options)
+
+/**
+ * As one page that needs no other file.
+ *
+ * @category documents
+ */
+export const toHtml = (catalogue: Catalogue, options?: Options): string => Html.document(catalogue, options)
+
+/**
+ * What changed, first that which breaks clients, or readers of the audit trail: what is not there any more, has another status
+ * or type, or may be missing now.
+ *
+ * @category comparison
+ */
+export const diff = (before: Catalogue, after: Catalogue): ReadonlyArray<Diff.Change> => Diff.diff(before, after)
+
+/**
+ * @category models
+ */
+export interface LayerOptions extends Options {
+  /** Where the pages are, such as `/docs` for `/docs/errors`; default: at the root. */
+  readonly prefix?: `/${string}` | undefined
+}
+
+/**
+ * Serves the catalogue of the application it is in: pages at `/errors`, `/errors/:id`, `/audit-events` and `/audit-events/:type`,
+ * and the JSON of `toJson` at `/catalogue.json`. To a client that prefers JSON the lists answer with that as well, and the
+ * others with a catalogue of the one id. What is registered later appears; an unknown id is `not-found`.
+ *
+ * Whoever reaches the routes can read the templates and Schemas of all errors and audit events, and no values.
+ *
+ * @example
+ * import { Catalogue, Registrar } from "effect-registrar"
+ *
+ * const app = Registrar.serve(Catalogue.layer({ title: "Configuration server" }))
+ *
+ * @category layers
+ */
+export const layer = (
+  options: LayerOptions = {}
+): Layer.Layer<
+  never,
+  never,
+  | HttpLayerRouter.HttpRouter
+  | HttpLayerRouter.Request<"Error", NotFound>
+  | ErrorRegistry.ErrorRegistry
+  | AuditRegistry.AuditRegistry
+> =>
+  HttpLayerRouter.addAll(
+    Effect.map(Effect.context<ErrorRegistry.ErrorRegistry | AuditRegistry.AuditRegistry>(), (registries) => {
+      const current = Effect.provide(make, registries)
+      const get = (path: `/${string}`, answer: Answer) =>
+        HttpLayerRouter.route("GET", path, Effect.flatMap(current, answer))
+      return [
+        get("/errors", (all) => answerEither(Html.errors(all, options), all)),
+        get("/audit-events", (all) => answerEither(Html.auditEvents(all, options), all)),
+        get("/catalogue.json", (all) => send("application/json", toJson(all))),
+        get("/errors/:name", (all) =>
+          Effect.flatMap(nameAsked, (name) => {
+            const errors = all.errors.filter(({ id }) => Anchors.segment(id) === name)
+            return errors.length === 0
+              ? new NotFound()
+              : answerEither(Html.error(all, errors, options), { ...all, errors, auditEvents: [] })
+          })
+        ),
+        get("/audit-events/:name", (all) =>
+          Effect.flatMap(nameAsked, (name) => {
+            const auditEvents = all.auditEvents.filter(({ type }) => Anchors.segment(type) === name)
+            return auditEvents.length === 0
+              ? new NotFound()
+              : answerEither(Html.auditEvent(all, auditEvents, options), { ...all, errors: [], auditEvents })
+          })
+        )
+      ] as const
+    }),
+    options
+  )
+
+type Answer = (
+  catalogue: Catalogue
+) => Effect.Effect<
+  HttpServerResponse.HttpServerResponse,
+  NotFound,
+  HttpServerRequest.HttpServerRequest | HttpRouter.RouteContext
+>
+
+const nameAsked = Effect.map(HttpRouter.params, ({ name = "" }) => Anchors.segment(name))
+
+const answerEither = (html: string, catalogue: Catalogue) =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>
+    prefersJson(headers["accept"] ?? "")
+      ? send("application/json", toJson(catalogue))
+      : send("text/html; charset=utf-8", html)
+  )
+
+const prefersJson = (accept: string): boolean => {
+  const weightOf = (type: string) => {
+    const range = accept.split(",").find((range) => range.split(";", 1)[0]?.trim().toLowerCase() === type)
+    return range === undefined ? 0 : Number(/;\s*q=([\d.]+)/i.exec(range)?.[1] ?? 1)
+  }
+  return weightOf("application/json") > weightOf("text/html")
+}
+
+const send = (contentType: string, text: string) =>
+  Effect.gen(function* () {
+    const { headers } = yield* HttpServerRequest.HttpServerRequest
+    const bytes = new TextEncoder().encode(text)
+    const hash = yield* Effect.promise(() => crypto.subtle.digest("SHA-256", bytes))
+    const etag = `"${Encoding.encodeBase64Url(new Uint8Array(hash))}"`
+    const common = { etag, vary: "accept", "cache-control": "no-cache" }
+    // What is not changed is not sent again; whoever keeps it asks each time.
+    if (headers["if-none-match"]?.includes(etag) === true) {
+      return HttpServerResponse.empty({ status: 304, headers: common })
+    }
+    return HttpServerResponse.uint8Array(bytes, {
+      contentType,
+      headers: {
+        ...common,
+        "content-security-policy": `${policy}; frame-ancestors 'none'`,
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff"
+      }
+    })
+  })
