@@ -30,6 +30,7 @@ import { policy } from "./Catalogue/Page.js"
 import type { Options } from "./Catalogue/Words.js"
 import * as ErrorRegistry from "./ErrorRegistry.js"
 import * as Extension from "./Extension.js"
+import { prefersJson } from "./internal/accept.js"
 import * as Anchors from "./internal/anchors.js"
 import { legible } from "./internal/legible.js"
 import { settle, type InvalidDefinition, type Refusal, type RegistrationConflict } from "./Registration.js"
@@ -229,18 +230,10 @@ const nameAsked = Effect.map(HttpRouter.params, ({ name = "" }) => Anchors.segme
 
 const answerEither = (html: string, catalogue: Catalogue) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>
-    prefersJson(headers["accept"] ?? "")
+    prefersJson(headers["accept"])
       ? send("application/json", toJson(catalogue))
       : send("text/html; charset=utf-8", html)
   )
-
-const prefersJson = (accept: string): boolean => {
-  const weightOf = (type: string) => {
-    const range = accept.split(",").find((range) => range.split(";", 1)[0]?.trim().toLowerCase() === type)
-    return range === undefined ? 0 : Number(/;\s*q=([\d.]+)/i.exec(range)?.[1] ?? 1)
-  }
-  return weightOf("application/json") > weightOf("text/html")
-}
 
 const send = (contentType: string, text: string) =>
   Effect.gen(function* () {

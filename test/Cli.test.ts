@@ -357,7 +357,10 @@ describe("audit tail", () => {
       const records = [
         record(1, { level: "DEBUG" }),
         record(2, { level: "ERROR", message: 'He said "no"' }),
-        record(3, { level: "CRITICAL", event: { type: "auth-login-failed", details: { user: "ada" } } }),
+        record(3, {
+          level: "CRITICAL",
+          event: { type: "auth-login-failed", details: { user: "ada" }, requestId: "r-1" }
+        }),
         record(4, { level: "WARNING", event: { type: "auth-login", details: { user: "bob" } } })
       ]
       yield* folder.write("audit.log.jsonl", textOf(records.map(({ line }) => line)))
@@ -371,6 +374,8 @@ describe("audit tail", () => {
       assert.deepStrictEqual(yield* matching("--type", "*-failed", "--type", "test-event"), [1, 2, 3])
       assert.deepStrictEqual(yield* matching("--type", "auth.*"), [])
       assert.deepStrictEqual(yield* matching("--user", "ada"), [3])
+      assert.deepStrictEqual(yield* matching("--request", "r-1"), [3])
+      assert.deepStrictEqual(yield* matching("--request", "r"), [])
       assert.deepStrictEqual(yield* matching("--grep", 'said "no"'), [2])
       assert.deepStrictEqual(
         yield* matching("--since", "2024-01-31T12:00:02Z", "--until", "2024-01-31 13:00:04+01:00"),
@@ -507,13 +512,13 @@ describe("audit export", () => {
       yield* writeLog(folder)
       assert.strictEqual((yield* run(["export", folder.log, "--format", "jsonl"])).out, textOf(lines))
 
-      const event = { type: "-1+1", details: { ip: "@SUM(A1)", user: "\t=1", path: 'a,"b"', more: 1 } }
+      const event = { type: "-1+1", details: { ip: "@SUM(A1)", user: "\t=1", path: 'a,"b"', more: 1 }, requestId: "=r" }
       yield* folder.write("b.jsonl", `${record(1, { message: '=HYPERLINK("http://x")', event }).line}\nnonsense\n`)
       const csv = yield* run(["export", `${folder.folder}/b.jsonl`, "--format", "csv"])
       assert.strictEqual(
         csv.out,
-        "level,date,type,message,ip,path,user,details,source\r\n" +
-          `INFO,2024-01-31T12:00:01.000Z,'-1+1,"'=HYPERLINK(""http://x"")",'@SUM(A1),"a,""b""",'\t=1,"{""more"":1}",test\r\n`
+        "level,date,type,message,ip,path,user,requestId,details,source\r\n" +
+          `INFO,2024-01-31T12:00:01.000Z,'-1+1,"'=HYPERLINK(""http://x"")",'@SUM(A1),"a,""b""",'\t=1,'=r,"{""more"":1}",test\r\n`
       )
       assert.strictEqual(csv.err, "1 line is no audit record, and left out\n")
       const raw = yield* run(["export", `${folder.folder}/b.jsonl`, "--format", "csv", "--raw"])

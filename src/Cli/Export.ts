@@ -58,7 +58,7 @@ export const command = Command.make(
 
 const lineOf = (record: AuditRecord): string => visibleJson(record.line) + "\n"
 
-const header = ["level", "date", "type", "message", "ip", "path", "user", "details", "source"]
+const header = ["level", "date", "type", "message", "ip", "path", "user", "requestId", "details", "source"]
 
 /** `details` has what is in no column of its own. */
 const row = ({ level, date, event, message, source }: AuditRecord, raw: boolean): string => {
@@ -66,7 +66,9 @@ const row = ({ level, date, event, message, source }: AuditRecord, raw: boolean)
   const cells = [ip, path, user].map((value) =>
     typeof value === "string" ? value : value === undefined ? "" : stringify(value)
   )
-  return Csv.row([level, date, event.type, message, ...cells, stringify(details), source], { raw })
+  return Csv.row([level, date, event.type, message, ...cells, event.requestId ?? "", stringify(details), source], {
+    raw
+  })
 }
 
 const open = (output: Option.Option<string>, trail: Trail) =>

@@ -41,6 +41,10 @@ export const options = {
   ),
   level,
   user: Options.text("user").pipe(Options.withDescription("Only records of this user"), Options.optional),
+  request: Options.text("request").pipe(
+    Options.withDescription("Only records of the request with this id, which its answer has as x-request-id"),
+    Options.optional
+  ),
   since: moment("since").pipe(
     Options.withDescription("Only records from this moment on: a date in UTC, or how long ago, such as 15m, 2h or 1d")
   ),
@@ -55,6 +59,7 @@ export interface Filter {
   readonly type: ReadonlyArray<string>
   readonly level: Option.Option<Contents["level"]>
   readonly user: Option.Option<string>
+  readonly request: Option.Option<string>
   readonly since: Option.Option<string>
   readonly until: Option.Option<string>
   readonly grep: Option.Option<string>
@@ -70,6 +75,7 @@ export const toPredicate = (filter: Filter): Predicate => {
   const types = filter.type.map(toPattern)
   const level = Option.getOrUndefined(filter.level)
   const user = Option.getOrUndefined(filter.user)
+  const request = Option.getOrUndefined(filter.request)
   const since = Option.getOrUndefined(filter.since)
   const until = Option.getOrUndefined(filter.until)
   const grep = Option.getOrUndefined(filter.grep)
@@ -78,12 +84,13 @@ export const toPredicate = (filter: Filter): Predicate => {
       (types.length === 0 || types.some((type) => type.test(event.type))) &&
       (level === undefined || isAtLeast(found, level)) &&
       (user === undefined || event.details["user"] === user) &&
+      (request === undefined || event.requestId === request) &&
       (since === undefined || date >= since) &&
       (until === undefined || date < until) &&
       (grep === undefined || line.includes(grep) || message.includes(grep)),
     other: (line) =>
       types.length === 0 &&
-      [level, user, since, until].every((given) => given === undefined) &&
+      [level, user, request, since, until].every((given) => given === undefined) &&
       (grep === undefined || line.includes(grep))
   }
 }

@@ -16,6 +16,10 @@ const parse = (header: string): ReadonlyArray<Choice> =>
     return value === "" || !(quality >= 0 && quality <= 1) ? [] : [{ value, quality }]
   })
 
+/** The weight of a type that is named itself; 0, where it is not. */
+const weightOf = (choices: ReadonlyArray<Choice>, type: string): number =>
+  choices.find(({ value }) => value === type)?.quality ?? 0
+
 const json = "application/json"
 const problem = "application/problem+json"
 
@@ -27,9 +31,14 @@ export const prefersProblem = (accept: string | undefined): boolean => {
   // Nearly every request, at the cost of one look.
   if (accept === undefined || !/problem\+json/i.test(accept)) return false
   const choices = parse(accept)
-  const qualityOf = (value: string) => choices.find((choice) => choice.value === value)?.quality
-  const wanted = qualityOf(problem) ?? 0
-  return wanted > 0 && wanted >= (qualityOf(json) ?? 0)
+  const wanted = weightOf(choices, problem)
+  return wanted > 0 && wanted >= weightOf(choices, json)
+}
+
+/** Whether JSON is preferred to a page. */
+export const prefersJson = (accept = ""): boolean => {
+  const choices = parse(accept)
+  return weightOf(choices, json) > weightOf(choices, "text/html")
 }
 
 /**

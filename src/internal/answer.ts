@@ -2,6 +2,7 @@
  * What an error looks like to the client, in both of its forms: the library's own, `{"error":{"id","message","details"}}`, and
  * problem details (RFC 9457), whose extension members are the fields.
  */
+import { segment } from "./anchors.js"
 import { stringify, type Json } from "./json.js"
 
 export interface Parts {
@@ -70,9 +71,6 @@ export const toProblem = (
 }
 
 const defaultCatalogue = "/errors"
-
-/** Lone surrogates have no encoding. */
-const segment = (id: string): string => encodeURIComponent(id.replace(/[\ud800-\udfff]/gu, "\ufffd"))
 
 /** `auth-rate-limited` becomes `Auth rate limited`. */
 export const titleOf = (id: string): string => {
