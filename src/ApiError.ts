@@ -20,19 +20,11 @@
  * console.log(new RateLimited({ ip: "192.0.2.7", minutes: 15 }).message)
  * // Too many failed logins from 192.0.2.7, try again in 15 minutes
  */
-import { HttpApiSchema } from "@effect/platform"
-import { Data, Either, Option, ParseResult, Pipeable, Predicate, Schema, SchemaAST as AST } from "effect"
+import { Data, Either, Pipeable, Predicate, Schema, SchemaAST as AST } from "effect"
 import type { Cause, Types } from "effect"
-import { exampleFields } from "./internal/example.js"
-import {
-  givenOrAny,
-  makeEncoder,
-  withoutSecrets,
-  type Encoder,
-  type Fields,
-  type ServiceProblem
-} from "./internal/fields.js"
+import { givenOrAny, makeEncoder, pick, type Encoder, type Fields, type ServiceProblem } from "./internal/fields.js"
 import * as Answer from "./internal/answer.js"
+import * as BodySchema from "./internal/bodySchema.js"
 import { safeHeaders } from "./internal/headers.js"
 import type { Json } from "./internal/json.js"
 import * as MessageTemplate from "./MessageTemplate.js"
@@ -247,8 +239,9 @@ const declare = (id: string, options: ErasedOptions) => {
     static get ast() {
       const known = astByClass.get(this)
       if (known !== undefined) return known
-      const ast = bodySchema(this).ast
+      const { ast, instance } = BodySchema.make(this)
       astByClass.set(this, ast)
+      classByInstance.set(instance, this)
       return ast
     }
 
@@ -345,64 +338,6 @@ const makeHeaders = (make: ErasedOptions["headers"], error: object) => {
     return { headers: {}, problems: ["its headers could not be made"] }
   }
 }
-
-const pick = (from: object, names: ReadonlyArray<string>): Record<string, unknown> =>
-  Object.fromEntries(
-    names.filter((name) => name in from).map((name) => [name, (from as Record<string, unknown>)[name]])
-  )
-
-const bodySchema = (self: Any & (new (fields: Record<string, unknown>) => Error)) => {
-  const names = Object.keys(self.fields)
-  const Instance = Schema.declare((u: unknown): u is Error => u instanceof self, {
-    identifier: self.id,
-    title: self.id,
-    ...(self.description === undefined ? {} : { description: self.description })
-  })
-  classByInstance.set(Instance.ast, self)
-  const Details: Schema.Schema.All = Schema.make(withoutSecrets(Schema.Struct(self.fields).ast))
-  // Where each field may be absent, all of them may.
-  const mayBeEmpty = Option.isSome(Schema.decodeUnknownOption(Schema.make<unknown>(AST.encodedAST(Details.ast)))({}))
-  const Wire = Schema.Struct({
-    error: Schema.Struct({
-      id: Schema.Literal(self.id),
-      message: Schema.String,
-      ...(names.length === 0 ? {} : { details: mayBeEmpty ? Schema.optional(Details) : Details })
-    })
-  })
-  const example = new self(exampleFields(self.fields))
-  const documented = Schema.make<Body>(Wire.ast).annotations({
-    title: self.id,
-    description: self.description ?? self.text,
-    examples: [{ error: { id: self.id, message: example.message, details: pick(example, names) } }]
-  })
-  const encode = (instance: Error) => {
-    const error = { id: self.id, message: instance.message }
-    const details = pick(instance, names)
-    return { error: Object.keys(details).length === 0 ? error : { ...error, details } }
-  }
-  return Schema.transform(eitherForm(documented.ast), Instance, {
-    strict: false,
-    decode: ({ error }) => new self((error.details ?? {}) as Record<string, unknown>),
-    encode
-  }).annotations(HttpApiSchema.annotations({ status: self.status }))
-}
-
-/** A body in either form on the wire. To documents it is the library's own. */
-const eitherForm = (own: AST.AST): Schema.Schema<Body> =>
-  Schema.make(
-    new AST.Declaration(
-      [own],
-      (own) => {
-        const decode = ParseResult.decodeUnknown(Schema.make(own!))
-        return (input, options) => decode(Answer.fromWire(input), options)
-      },
-      (own) => {
-        const encode = ParseResult.encodeUnknown(Schema.make(own!))
-        return (input, options) => encode(input, options)
-      },
-      { [AST.SurrogateAnnotationId]: own }
-    )
-  )
 
 /**
  * An exception that answers with a registered error: every failure or defect that is an instance of `exception`.

@@ -27,13 +27,27 @@ export const make = (fields: Fields): JsonObject => {
 }
 
 const ofField = (name: string, field: Schema.Struct.Field): JsonObject => {
-  // Schemas run the application's own functions, and may have no JSON Schema at all.
+  const made = jsonSchemaOf(name, field)
+  return made === undefined ? anything(name, field) : asObject(toJson(made))
+}
+
+/** Schemas run the application's own functions, and may have no JSON Schema at all. */
+const jsonSchemaOf = (name: string, field: Schema.Struct.Field) => {
   try {
-    return asObject(toJson(JSONSchema.make(Schema.make(withoutSecrets(Schema.Struct({ [name]: field }).ast)))))
+    return JSONSchema.make(Schema.make(withoutSecrets(Schema.Struct({ [name]: field }).ast)))
   } catch {
-    return anything(name, field)
+    return undefined
   }
 }
+
+/** The same fields, in which each that has no JSON Schema may be anything. */
+export const describable = (fields: Fields): Fields =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, field]) => [
+      name,
+      jsonSchemaOf(name, field) === undefined ? Schema.Unknown : field
+    ])
+  )
 
 const anything = (name: string, field: Schema.Struct.Field): JsonObject => {
   const [encoded, isOptional] = encodedName(name, field)

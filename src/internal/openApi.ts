@@ -18,8 +18,12 @@ export const transform = (spec: Record<string, unknown>): Record<string, unknown
     const responses = mapMembers(operation["responses"], (response, status) =>
       ofStatus(response, Number(status), schemas)
     )
-    return { ...operation, responses }
+    const { security, ...rest } = operation
+    return { ...rest, ...(security === undefined || takesBack(security) ? {} : { security }), responses }
   }
+  // To OpenAPI, an empty list at an operation takes back what the whole api demands; to the platform it adds nothing to it.
+  const isDemanding = (security: Json | undefined) => Array.isArray(security) && security.length > 0
+  const takesBack = (security: Json) => isDemanding(spec["security"]) && !isDemanding(security)
   const paths = mapMembers(withoutIds(spec["paths"]), (path) => mapMembers(path, ofOperation))
   return { ...spec, paths, components: { ...components, schemas: schemas.all } }
 }

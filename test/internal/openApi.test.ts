@@ -1,5 +1,5 @@
 import { Validator } from "@seriousme/openapi-schema-validator"
-import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSecurity, OpenApi } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import openapiTS, { astToString, type OpenAPI3 } from "openapi-typescript"
@@ -229,4 +229,23 @@ describe("the transformation", () => {
       })
     }
   })
+})
+
+it("an operation demands what its whole api demands", () => {
+  class Token extends HttpApiMiddleware.Tag<Token>()("Token", { security: { token: HttpApiSecurity.bearer } }) {}
+  const guarded = documentOf(Zoo.middleware(Token)) as unknown as Record<string, unknown>
+  assert.deepStrictEqual(guarded["security"], [{ token: [] }])
+  assert.notMatch(JSON.stringify(guarded["paths"]), /"security"/)
+  assert.match(JSON.stringify(documentOf(Zoo).paths), /"security":\[\]/)
+})
+
+it("a field without a JSON Schema may be anything", () => {
+  class Dated extends ApiError.make<Dated>()("zoo-dated", {
+    status: 410,
+    message: "Since {since}",
+    fields: { since: Schema.DateFromSelf, by: Schema.String }
+  }) {}
+  const Group = HttpApiGroup.make("dated").add(HttpApiEndpoint.get("get", "/dated").addError(Dated))
+  const text = JSON.stringify(documentOf(RegisteredApi.make("dated").add(Group)))
+  assert.match(text, /"since":\{\},"by":\{"type":"string"\}/)
 })

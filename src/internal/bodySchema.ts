@@ -1,0 +1,81 @@
+/**
+ * The Schema of a declared error: between its instances and their body, which is read in both of its forms. Documents see the
+ * library's own form, with an example.
+ */
+import { HttpApiSchema } from "@effect/platform"
+import { Option, ParseResult, Schema, SchemaAST as AST } from "effect"
+import * as Answer from "./answer.js"
+import { exampleFields } from "./example.js"
+import { pick, withoutSecrets, type Fields } from "./fields.js"
+import { describable } from "./jsonSchema.js"
+
+interface Declared {
+  new (fields: Record<string, unknown>): Error
+  readonly id: string
+  readonly status: number
+  readonly text: string
+  readonly fields: Fields
+  readonly description: string | undefined
+}
+
+interface Body {
+  readonly error: { readonly id: string; readonly message: string; readonly details?: unknown }
+}
+
+/** The Schema, and that of the instances alone, which leads back to the class. */
+export const make = (self: Declared): { readonly ast: AST.AST; readonly instance: AST.AST } => {
+  const names = Object.keys(self.fields)
+  const Instance = Schema.declare((u: unknown): u is Error => u instanceof self, {
+    identifier: self.id,
+    title: self.id,
+    ...(self.description === undefined ? {} : { description: self.description })
+  })
+  const own = ownForm(self.id, self.fields)
+  const example = new self(exampleFields(self.fields))
+  const documented = Schema.make<Body>(ownForm(self.id, describable(self.fields))).annotations({
+    title: self.id,
+    description: self.description ?? self.text,
+    examples: [{ error: { id: self.id, message: example.message, details: pick(example, names) } }]
+  })
+  const encode = (instance: Error) => {
+    const error = { id: self.id, message: instance.message }
+    const details = pick(instance, names)
+    return { error: Object.keys(details).length === 0 ? error : { ...error, details } }
+  }
+  const schema = Schema.transform(eitherForm(own, documented.ast), Instance, {
+    strict: false,
+    decode: ({ error }) => new self((error.details ?? {}) as Record<string, unknown>),
+    encode
+  }).annotations(HttpApiSchema.annotations({ status: self.status }))
+  return { ast: schema.ast, instance: Instance.ast }
+}
+
+const ownForm = (id: string, fields: Fields): AST.AST => {
+  const Details: Schema.Schema.All = Schema.make(withoutSecrets(Schema.Struct(fields).ast))
+  // Where each field may be absent, all of them may.
+  const mayBeEmpty = Option.isSome(Schema.decodeUnknownOption(Schema.make<unknown>(AST.encodedAST(Details.ast)))({}))
+  return Schema.Struct({
+    error: Schema.Struct({
+      id: Schema.Literal(id),
+      message: Schema.String,
+      ...(Object.keys(fields).length === 0 ? {} : { details: mayBeEmpty ? Schema.optional(Details) : Details })
+    })
+  }).ast
+}
+
+/** A body in either form on the wire. To documents it is the library's own. */
+const eitherForm = (own: AST.AST, documented: AST.AST): Schema.Schema<Body> =>
+  Schema.make(
+    new AST.Declaration(
+      [own],
+      (own) => {
+        const decode = ParseResult.decodeUnknown(Schema.make(own!))
+        return (input, options) => decode(Answer.fromWire(input), options)
+      },
+      (own) => {
+        const encode = ParseResult.encodeUnknown(Schema.make(own!))
+        return (input, options) => encode(input, options)
+      },
+      { [AST.SurrogateAnnotationId]: documented }
+    )
+  )
