@@ -20,7 +20,7 @@ export const Issue = Schema.Struct({
   in: Schema.optional(Schema.Literal("path", "query", "headers", "body")),
   path: Schema.String,
   reason: Schema.String
-})
+}).annotations({ examples: [{ in: "body", path: "items[0].name", reason: "is missing" }] })
 
 /**
  * 400: the request cannot be read. `issues` are there where a part of it did not fit what is expected.
