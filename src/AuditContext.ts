@@ -43,7 +43,21 @@ export class AuditContext extends Context.Tag("effect-registrar/AuditContext")<A
  *
  * @category layers
  */
-export const layer = (context: Service): Layer.Layer<AuditContext> => Layer.sync(AuditContext, () => ({ ...context }))
+export const layer = (context: Service): Layer.Layer<AuditContext> => Layer.sync(AuditContext, () => make(context))
+
+/**
+ * A context of its own, which `identify` may name the user of.
+ *
+ * @category constructors
+ */
+export const make = (context: Service): Service => {
+  const own = { ...context }
+  identifiable.add(own)
+  return own
+}
+
+/** Contexts that belong to one request or one run, and are not shared with others. */
+const identifiable = new WeakSet<Service>()
 
 /**
  * Names the user for everything that runs inside. Events added before keep what was known then.
@@ -54,15 +68,13 @@ export const withUser =
   (user: string) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.flatMap(Effect.serviceOption(AuditContext), (current) =>
-      Effect.provideService(effect, AuditContext, {
-        ...(current._tag === "Some" ? current.value : {}),
-        user
-      })
+      Effect.provideService(effect, AuditContext, make({ ...(current._tag === "Some" ? current.value : {}), user }))
     )
 
 /**
- * Names the user for the rest of the request, or of whatever else the context was made for. For where nothing runs inside, as in
- * an `HttpApiMiddleware`. Events added before keep what was known then; without a context it does nothing.
+ * Names the user for the rest of the request, or of whatever else the context was made for: where nothing runs inside, as in an
+ * `HttpApiMiddleware`. Events added before keep what was known then. Inside of `withUser` it holds to the end of that. It does
+ * nothing without a context, and where the context was not made by `make` or `layer`: others may share it.
  *
  * @example
  * import { AuditContext } from "effect-registrar"
@@ -78,9 +90,6 @@ export const withUser =
  * @category combinators
  */
 export const identify = (user: string): Effect.Effect<void> =>
-  Effect.flatMap(Effect.serviceOption(AuditContext), (current) =>
-    Effect.sync(() => {
-      // The one place where a context changes: each request has its own.
-      if (current._tag === "Some") Object.assign(current.value, { user })
-    })
-  )
+  Effect.map(Effect.serviceOption(AuditContext), (current) => {
+    if (current._tag === "Some" && identifiable.has(current.value)) Object.assign(current.value, { user })
+  })

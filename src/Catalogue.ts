@@ -18,7 +18,7 @@
  * console.log(catalogue.errors[0]?.id, catalogue.errors[0]?.status) // auth-locked 423
  */
 import { HttpLayerRouter, HttpRouter, HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import { Effect, Either, Encoding, type Layer, Schema } from "effect"
+import { Data as EffectData, Effect, Either, Encoding, type Layer, Schema } from "effect"
 import * as AuditRegistry from "./AuditRegistry.js"
 import { NotFound } from "./BuiltInErrors.js"
 import * as Data from "./Catalogue/Data.js"
@@ -128,11 +128,23 @@ export const toJson = (catalogue: Catalogue): string =>
 const encode = Schema.encodeSync(Catalogue)
 
 /**
+ * The text is no catalogue: no JSON, or of another form or version. `description` says which.
+ *
+ * @category errors
+ */
+export class InvalidCatalogue extends EffectData.TaggedError("InvalidCatalogue")<{ readonly description: string }> {
+  override get message() {
+    return this.description
+  }
+}
+
+/**
  * From its JSON, of this version of the format.
  *
  * @category documents
  */
-export const fromJson = (json: string): Either.Either<Catalogue, string> => Data.parse(json)
+export const fromJson = (json: string): Either.Either<Catalogue, InvalidCatalogue> =>
+  Either.mapLeft(Data.parse(json), (description) => new InvalidCatalogue({ description }))
 
 /**
  * As Markdown, for a repository: it has a table of all, and a section for each.

@@ -7,6 +7,7 @@
 import { Context, Data, Effect, Either, Layer, Option } from "effect"
 import * as ApiError from "./ApiError.js"
 import { builtIns } from "./BuiltInErrors.js"
+import { canonicalLanguage } from "./internal/accept.js"
 import type { IsLiteral } from "./internal/literal.js"
 import * as MessageTemplate from "./MessageTemplate.js"
 import { Refusals, report, settle } from "./Registration.js"
@@ -185,7 +186,7 @@ export const make: Effect.Effect<Service> = Effect.sync(() => {
   }
 
   const addTranslation = (owner: string, { language, error, text }: Translation): ReadonlyArray<Refusal> => {
-    const tag = canonicalLanguage(language)
+    const tag = canonicalLanguage(language)?.toLowerCase()
     if (tag === undefined) return [invalid(owner, error.id, `'${language}' is not a language tag`)]
     const template = MessageTemplate.parse(text)
     if (Either.isLeft(template)) return [invalid(owner, error.id, template.left.message)]
@@ -283,14 +284,6 @@ interface Translated extends MessageTemplate.MessageTemplate {
 }
 
 const noTranslations: ReadonlyMap<string, MessageTemplate.MessageTemplate> = new Map()
-
-const canonicalLanguage = (tag: string): string | undefined => {
-  try {
-    return Intl.getCanonicalLocales(tag)[0]?.toLowerCase()
-  } catch {
-    return undefined
-  }
-}
 
 const keyOf = (error: ApiError.Any) => `${error.status} ${error.id}`
 

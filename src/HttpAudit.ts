@@ -9,7 +9,7 @@
  */
 import { HttpLayerRouter, HttpServerRequest } from "@effect/platform"
 import { Context, Effect, Layer, Option } from "effect"
-import { AuditContext } from "./AuditContext.js"
+import { AuditContext, make as makeContext } from "./AuditContext.js"
 import { Added } from "./AuditLog.js"
 import type { Durability } from "./AuditSink.js"
 import { clientAddress } from "./internal/clientAddress.js"
@@ -88,9 +88,9 @@ const contextOf = (
   requestId: string
 ): typeof AuditContext.Service => {
   const remoteAddress = Option.getOrUndefined(request.remoteAddress)
-  return {
+  return makeContext({
     ip: clientAddress(remoteAddress, request.headers["x-forwarded-for"], trustedProxies),
     path: requestPath(request.originalUrl),
     requestId
-  }
+  })
 }

@@ -44,13 +44,14 @@ import {
   type BuiltIn
 } from "./BuiltInErrors.js"
 import { Aborted, ErrorRegistry } from "./ErrorRegistry.js"
-import * as HttpAnswer from "./HttpAnswer.js"
+import * as Sending from "./HttpErrors/Answer.js"
 import * as Answer from "./internal/answer.js"
 import * as BoundedRequest from "./internal/boundedRequest.js"
 import { isSafe, safeHeaders } from "./internal/headers.js"
 import { issuesOf } from "./internal/issues.js"
 import type { IsLiteral } from "./internal/literal.js"
 import * as RouteTable from "./internal/routeTable.js"
+import * as Say from "./internal/say.js"
 import * as ServerErrors from "./internal/serverErrors.js"
 import { isErrorStatus, phraseId, reasonPhrase } from "./internal/status.js"
 import type { Registered } from "./Registration.js"
@@ -94,9 +95,16 @@ export type Proofs<E> =
   MustBeRegistered<E> extends infer Left ? (Left extends unknown ? Registered<Left> : never) : never
 
 /**
+ * How errors are sent.
+ *
  * @category models
  */
-export interface Options extends HttpAnswer.Options {
+export interface AnswerOptions extends Sending.Options {}
+
+/**
+ * @category models
+ */
+export interface Options extends AnswerOptions {
   /** Bodies larger than this are answered with `content-too-large`. In bytes; default: 10 MiB. */
   readonly maxBodySize?: number | undefined
 }
@@ -110,7 +118,7 @@ export interface Options extends HttpAnswer.Options {
  */
 export const handle = <E, R>(
   handler: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
-  options?: HttpAnswer.Options
+  options?: AnswerOptions
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | ErrorRegistry | Proofs<E>> => {
   const answererByRegistry = new WeakMap<Registry, ReturnType<typeof answerer>>()
   return Effect.catchAllCause(handler, (cause) =>
@@ -165,7 +173,7 @@ export const layer = (
  *
  * @category combinators
  */
-export const lastResort = (registry: typeof ErrorRegistry.Service, options?: HttpAnswer.Options) => {
+export const lastResort = (registry: typeof ErrorRegistry.Service, options?: AnswerOptions) => {
   const { answerCause } = answerer(registry, options)
   return <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<never, R> =>
     Effect.catchAllCause(app, (cause) => Effect.tap(answerCause(cause), abandon))
@@ -188,7 +196,7 @@ const handledSymbol = Symbol.for("@effect/platform/HttpApp/handled")
  * @internal
  */
 export const serverAnswer =
-  (registry?: Pick<Registry, "errorFor">, options?: HttpAnswer.Options) =>
+  (registry?: Pick<Registry, "errorFor">, options?: AnswerOptions) =>
   (status: ServerErrors.Status): ServerErrors.Answer => {
     const error = registry?.errorFor(status) ?? builtIns.find((builtIn) => builtIn.status === status)
     const answer = error === undefined ? Answer.make(partsOf(status)) : error.answer({})
@@ -218,8 +226,8 @@ type MethodsOf = (url: string) => ReadonlyArray<string>
 type Response = Effect.Effect<HttpServerResponse.HttpServerResponse>
 
 /** What answers the causes of one application. */
-const answerer = (registry: Registry, options?: HttpAnswer.Options, methodsOf: MethodsOf = () => []) => {
-  const { logException, send, sendParts } = HttpAnswer.make(registry, options)
+const answerer = (registry: Registry, options?: AnswerOptions, methodsOf: MethodsOf = () => []) => {
+  const { logException, send, sendParts } = Sending.make(registry, options)
 
   const answerCause = (cause: Cause.Cause<unknown>): Response => {
     // A proxy may throw when it is only looked at.
@@ -330,7 +338,7 @@ const isClientAbort = (cause: Cause.Cause<unknown>) =>
   HashSet.has(Cause.interruptors(cause), HttpServerError.clientAbortFiberId)
 
 /** The answer, with a mistake of the program said in the application log. */
-const saying = (mistake: string, answered: Response): Response => Effect.zipRight(HttpAnswer.mistake(mistake), answered)
+const saying = (mistake: string, answered: Response): Response => Effect.zipRight(Say.mistake(mistake), answered)
 
 /** The platform answers a header that cannot be sent with an empty 500. */
 const assertSendable = ({ headers, status, body }: HttpServerResponse.HttpServerResponse) => {

@@ -31,6 +31,7 @@ import * as BuiltInErrors from "./BuiltInErrors.js"
 import * as ErrorRegistry from "./ErrorRegistry.js"
 import * as HttpAudit from "./HttpAudit.js"
 import * as HttpErrors from "./HttpErrors.js"
+import { canonicalLanguage } from "./internal/accept.js"
 import { count, text } from "./internal/config.js"
 import * as Drain from "./internal/drain.js"
 import { Refusals, settle } from "./Registration.js"
@@ -177,20 +178,27 @@ export const serveConfig = <A, E, R>(
   HttpServer.HttpServer | AuditSink | Requirements<R>
 > => Layer.unwrapEffect(Effect.map(options, (given) => serve(app, given)))
 
-/** Options that come from a calculation or from outside may be numbers that the types cannot refuse. */
+/** Options that come from a calculation or from outside may be what the types cannot refuse. */
 const wrongOptions = (options: Options = {}): ReadonlyArray<Refusal> => {
-  const { trustedProxies, maxBodySize, capacity } = options
+  const { trustedProxies, maxBodySize, capacity, language } = options
+  const wrong = (name: string, problem: string) => ({
+    _tag: "Invalid" as const,
+    owner: "Registrar.serve",
+    name,
+    problem
+  })
   const given = {
     trustedProxies,
     maxBodySize,
     "capacity.records": capacity?.records,
     "capacity.characters": capacity?.characters
   }
-  return Object.entries(given).flatMap(([name, value]) => {
+  const numbers = Object.entries(given).flatMap(([name, value]) => {
     const isRight = value === undefined || (Number.isInteger(value) && value >= (name === "trustedProxies" ? 0 : 1))
-    const problem = `the option must be a whole number, and not ${String(value)}`
-    return isRight ? [] : [{ _tag: "Invalid" as const, owner: "Registrar.serve", name, problem }]
+    return isRight ? [] : [wrong(name, `the option must be a whole number, and not ${String(value)}`)]
   })
+  const isLanguage = language === undefined || canonicalLanguage(language) !== undefined
+  return isLanguage ? numbers : [...numbers, wrong("language", `'${language}' is not a language tag`)]
 }
 
 /** Opens for requests, once everything is registered and nothing was refused. */

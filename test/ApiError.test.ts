@@ -51,6 +51,17 @@ describe("make", () => {
     })
   )
 
+  it("has no field that every object inherits, unless it is given", () => {
+    const Odd = ApiError.make()("odd", {
+      status: 400,
+      message: "{constructor} {toString}",
+      fields: { constructor: Schema.optional(Schema.String), toString: Schema.optional(Schema.Int) }
+    }) as unknown as ApiError.Any & (new (fields: object) => object)
+    assert.strictEqual(Odd.answer(new Odd({})).body, '{"error":{"id":"odd","message":"null null"}}')
+    assert.deepStrictEqual(Odd.answer(new Odd({})).problems, [])
+    assert.include(Odd.answer(new Odd({ toString: 1 })).body, '"details":{"toString":1}')
+  })
+
   it("takes nothing over that it has no field for", () => {
     const error = new Plain(...([{ message: "mine", stack: "mine", _tag: "mine", secret: 1 }] as unknown as []))
     assert.strictEqual(error.message, "Nothing {here}")

@@ -63,5 +63,13 @@ describe("identify", () => {
     })
   )
 
+  it.effect("leaves alone what others may share", () =>
+    Effect.gen(function* () {
+      const shared = Object.freeze({ path: "/a" })
+      yield* AuditContext.identify("ada").pipe(Effect.provideService(AuditContext.AuditContext, shared))
+      assert.deepStrictEqual(shared, { path: "/a" })
+    })
+  )
+
   it.effect("does nothing without a context", () => AuditContext.identify("ada"))
 })

@@ -194,7 +194,7 @@ describe("the JSON", () => {
   })
 
   it("says why it cannot be read", () => {
-    const problemOf = (json: string) => Either.getOrThrow(Either.flip(Catalogue.fromJson(json)))
+    const problemOf = (json: string) => Either.getOrThrow(Either.flip(Catalogue.fromJson(json))).message
     assert.strictEqual(problemOf("{"), "it is no JSON")
     assert.strictEqual(problemOf("[]"), "it is no catalogue of errors and audit events")
     assert.include(problemOf(JSON.stringify({ ...catalogue, version: 2 })), "version 2")

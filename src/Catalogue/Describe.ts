@@ -76,8 +76,20 @@ const about = (
   ...(description === undefined ? {} : { description }),
   ...(since === undefined ? {} : { since }),
   ...(deprecated === undefined ? {} : { deprecated }),
-  fields: JsonSchema.make(fields)
+  fields: jsonSchemaOf(fields)
 })
+
+/** Declarations do not change, and their descriptions are asked for with each page. */
+const once = <K extends object, V>(make: (key: K) => V): ((key: K) => V) => {
+  const made = new WeakMap<K, { readonly value: V }>()
+  return (key) => {
+    const known = made.get(key) ?? { value: make(key) }
+    made.set(key, known)
+    return known.value
+  }
+}
+
+const jsonSchemaOf = once(JsonSchema.make)
 
 interface Example {
   readonly headers: Readonly<Record<string, string>>
@@ -85,7 +97,7 @@ interface Example {
 }
 
 /** As the error itself answers. */
-const exampleAnswer = (error: ApiError.Any): Example | undefined => {
+const exampleAnswer = once((error: ApiError.Any): Example | undefined => {
   const fields = exampleFields(error.fields)
   // The constructor, the headers and the Schemas are the application's code.
   try {
@@ -96,4 +108,4 @@ const exampleAnswer = (error: ApiError.Any): Example | undefined => {
   } catch {
     return undefined
   }
-}
+})

@@ -54,7 +54,7 @@ const read = (file: string) =>
     const { fromJson } = yield* load
     return yield* Effect.mapError(
       fromJson(text),
-      (problem) => new CliError({ description: `'${file}' cannot be compared: ${problem}` })
+      ({ description }) => new CliError({ description: `'${file}' cannot be compared: ${description}` })
     )
   })
 

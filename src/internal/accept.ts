@@ -47,7 +47,7 @@ export const prefersJson = (accept = ""): boolean => {
  */
 export const lookupLanguage = (
   acceptLanguage: string | undefined,
-  available: ReadonlySet<string>,
+  available: Pick<ReadonlySet<string>, "has" | "size">,
   defaultLanguage: string
 ): string => {
   if (acceptLanguage === undefined || available.size === 0) return defaultLanguage
@@ -70,3 +70,12 @@ export const lookupLanguage = (
 
 /** A single letter, as in `de-x-private`, does not end a range. */
 const withoutLast = (range: string): string => range.replace(/(?:^|-)[^-]*$/, "").replace(/-[^-]$/, "")
+
+/** A language tag (BCP 47) in its usual spelling. */
+export const canonicalLanguage = (tag: string): string | undefined => {
+  try {
+    return Intl.getCanonicalLocales(tag)[0]
+  } catch {
+    return undefined
+  }
+}

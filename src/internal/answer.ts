@@ -54,13 +54,13 @@ export const standard = ["type", "title", "status", "detail", "instance", "detai
 
 export const toProblem = (
   { id, status, message, details = {} }: Parts,
-  given: { readonly catalogue?: string | undefined; readonly instance?: string | undefined }
+  given: { readonly problemTypes?: string | undefined; readonly instance?: string | undefined }
 ): string => {
   const isStandard = ([name]: readonly [string, Json]) => standard.includes(name)
   const taken = Object.entries(details).filter(isStandard)
   const extensions = Object.entries(details).filter((member) => !isStandard(member))
   return stringify({
-    type: `${given.catalogue ?? defaultCatalogue}/${segment(id)}`,
+    type: `${given.problemTypes ?? defaultProblemTypes}${segment(id)}`,
     title: titleOf(id),
     status,
     detail: message,
@@ -70,7 +70,7 @@ export const toProblem = (
   })
 }
 
-const defaultCatalogue = "/errors"
+const defaultProblemTypes = "/errors/"
 
 /** `auth-rate-limited` becomes `Auth rate limited`. */
 export const titleOf = (id: string): string => {
@@ -99,7 +99,7 @@ const isProblem = (
   typeof body.detail === "string"
 
 const lastSegment = (uri: string): string => {
-  const last = uri.slice(uri.lastIndexOf("/") + 1)
+  const last = uri.slice(Math.max(uri.lastIndexOf("/"), uri.lastIndexOf("#")) + 1)
   try {
     return decodeURIComponent(last)
   } catch {

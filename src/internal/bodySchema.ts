@@ -30,19 +30,12 @@ export const make = (self: Declared): { readonly ast: AST.AST; readonly instance
     title: self.id,
     ...(self.description === undefined ? {} : { description: self.description })
   })
-  const own = ownForm(self.id, self.fields)
-  const example = new self(exampleFields(self.fields))
-  const documented = Schema.make<Body>(ownForm(self.id, describable(self.fields))).annotations({
-    title: self.id,
-    description: self.description ?? self.text,
-    examples: [{ error: { id: self.id, message: example.message, details: pick(example, names) } }]
-  })
   const encode = (instance: Error) => {
     const error = { id: self.id, message: instance.message }
     const details = pick(instance, names)
     return { error: Object.keys(details).length === 0 ? error : { ...error, details } }
   }
-  const schema = Schema.transform(eitherForm(own, documented.ast), Instance, {
+  const schema = Schema.transform(eitherForm(self), Instance, {
     strict: false,
     decode: ({ error }) => new self((error.details ?? {}) as Record<string, unknown>),
     encode
@@ -64,10 +57,11 @@ const ownForm = (id: string, fields: Fields): AST.AST => {
 }
 
 /** A body in either form on the wire. To documents it is the library's own. */
-const eitherForm = (own: AST.AST, documented: AST.AST): Schema.Schema<Body> =>
-  Schema.make(
+const eitherForm = (self: Declared): Schema.Schema<Body> => {
+  let documented: AST.AST | undefined
+  return Schema.make(
     new AST.Declaration(
-      [own],
+      [ownForm(self.id, self.fields)],
       (own) => {
         const decode = ParseResult.decodeUnknown(Schema.make(own!))
         return (input, options) => decode(Answer.fromWire(input), options)
@@ -76,6 +70,31 @@ const eitherForm = (own: AST.AST, documented: AST.AST): Schema.Schema<Body> =>
         const encode = ParseResult.encodeUnknown(Schema.make(own!))
         return (input, options) => encode(input, options)
       },
-      { [AST.SurrogateAnnotationId]: documented }
+      {
+        // Made when a document is: a program that only answers, or asks, has no use for it.
+        get [AST.SurrogateAnnotationId]() {
+          return (documented ??= documentedForm(self))
+        }
+      }
     )
   )
+}
+
+/** With an example, and with anything in the place of what has no JSON Schema. */
+const documentedForm = (self: Declared): AST.AST =>
+  Schema.make<Body>(ownForm(self.id, describable(self.fields))).annotations({
+    title: self.id,
+    description: self.description ?? self.text,
+    ...examplesOf(self)
+  }).ast
+
+const examplesOf = (self: Declared): { readonly examples?: readonly [Body] } => {
+  // The constructor may be the application's own.
+  try {
+    const example = new self(exampleFields(self.fields))
+    const details = pick(example, Object.keys(self.fields))
+    return { examples: [{ error: { id: self.id, message: example.message, details } }] }
+  } catch {
+    return {}
+  }
+}

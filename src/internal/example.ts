@@ -1,15 +1,13 @@
 /**
- * A value that a Schema describes, for documents: the one that its author gives as an example, or else the plainest that fits,
- * or else one that is drawn, always the same. It is never a reason to fail, and never takes long.
+ * A value that a Schema describes, for documents: the one that its author gives as an example, or else the plainest that fits.
+ * It is never a reason to fail, and never takes long: where nothing plain fits, there is none.
  */
 import {
-  Arbitrary,
   BigDecimal,
   Chunk,
   DateTime,
   Duration,
   Either,
-  FastCheck,
   HashMap,
   HashSet,
   List,
@@ -46,7 +44,7 @@ const exampleOfProperty = (property: AST.OptionalType): Option.Option<unknown> =
 const exampleOfAst = (ast: AST.AST): Option.Option<unknown> => {
   // Schemas run the application's own functions.
   try {
-    return find(ast, { isInside: false, budget: { nodes: 2000, draws: 5 } })
+    return find(ast, { isInside: false, budget: { nodes: 2000 } })
   } catch {
     return Option.none()
   }
@@ -56,15 +54,12 @@ interface Search {
   /** Whether this is a part of something recursive, which need not go deeper. */
   readonly isInside: boolean
   /** What all of one search may take together. */
-  readonly budget: { nodes: number; draws: number }
+  readonly budget: { nodes: number }
 }
 
 const find = (ast: AST.AST, search: Search): Option.Option<unknown> => {
   if (search.budget.nodes-- <= 0) return Option.none()
-  return fitting(ast, examplesAt(ast)).pipe(
-    Option.orElse(() => fitting(ast, candidates(ast, search))),
-    Option.orElse(() => (search.budget.draws-- <= 0 ? Option.none() : fitting(ast, draw(ast))))
-  )
+  return Option.orElse(fitting(ast, examplesAt(ast)), () => fitting(ast, candidates(ast, search)))
 }
 
 const examplesAt = (annotated: AST.Annotated): ReadonlyArray<unknown> => {
@@ -324,59 +319,5 @@ function* decoded({ from, to, transformation }: AST.Transformation, search: Sear
     } catch {
       // A function of the application that does not expect this value.
     }
-  }
-}
-
-/** Drawn with the same seed every time. The filters of a Schema that hardly anything passes are asked only so often. */
-const draw = (ast: AST.AST): ReadonlyArray<unknown> => {
-  try {
-    const arbitrary = Arbitrary.make(Schema.make(patient(AST.typeAST(ast), { asked: 0 })))
-    return FastCheck.sample(arbitrary, { seed: 1, numRuns: 1 })
-  } catch {
-    return []
-  }
-}
-
-const maxAsked = 1000
-
-/** The same Schema, with filters that throw when they are asked too often. */
-const patient = (ast: AST.AST, count: { asked: number }): AST.AST => {
-  const inner = (part: AST.AST) => patient(part, count)
-  switch (ast._tag) {
-    case "Refinement": {
-      const { filter } = ast
-      const { minLength = 0, minItems = 0 } = boundsOf(ast)
-      if (Math.max(minLength, minItems) > maxLength) throw new Error("It would be too long")
-      return new AST.Refinement(
-        inner(ast.from),
-        (...asked) => {
-          if (count.asked++ > maxAsked) throw new Error("Nothing fits")
-          return filter(...asked)
-        },
-        ast.annotations
-      )
-    }
-    case "TypeLiteral":
-      return new AST.TypeLiteral(
-        ast.propertySignatures.map(
-          (p) => new AST.PropertySignature(p.name, inner(p.type), p.isOptional, p.isReadonly, p.annotations)
-        ),
-        ast.indexSignatures,
-        ast.annotations
-      )
-    case "TupleType":
-      return new AST.TupleType(
-        ast.elements.map((e) => new AST.OptionalType(inner(e.type), e.isOptional, e.annotations)),
-        ast.rest.map((type) => new AST.Type(inner(type.type), type.annotations)),
-        ast.isReadonly,
-        ast.annotations
-      )
-    case "Union":
-      return AST.Union.make(ast.types.map(inner), ast.annotations)
-    case "Suspend":
-      // Without an end it would be drawn until the stack is full.
-      throw new Error("It is recursive")
-    default:
-      return ast
   }
 }

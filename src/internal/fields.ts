@@ -14,10 +14,12 @@ export const givenOrAny = (given: Fields | undefined, names: ReadonlyArray<strin
     ? given
     : Object.fromEntries(names.map((name) => [name, Schema.Unknown]))
 
-/** The members of these names that are there, inherited ones too. */
+/** The members of these names that are its own: every object inherits a `constructor`. */
 export const pick = (from: object, names: ReadonlyArray<string>): Record<string, unknown> =>
   Object.fromEntries(
-    names.filter((name) => name in from).map((name) => [name, (from as Record<string, unknown>)[name]])
+    names
+      .filter((name) => Object.hasOwn(from, name))
+      .map((name) => [name, (from as Readonly<Record<string, unknown>>)[name]])
   )
 
 /** A sentence, or `never`. Of fields known only at run time nobody knows what they need: then, what cannot be encoded is a misfit. */

@@ -18,3 +18,7 @@ export const info = at(LogLevel.Info)
 export const warning = at(LogLevel.Warning)
 export const error = at(LogLevel.Error)
 export const fatal = at(LogLevel.Fatal)
+
+/** A mistake of the program, in the name of the library. */
+export const mistake = (text: string): Effect.Effect<void> =>
+  Effect.annotateLogs(error(text), "module", "effect-registrar")

@@ -205,7 +205,8 @@ describe("the metrics", () => {
     Effect.map(Metric.snapshot, (pairs) =>
       Object.fromEntries(
         pairs.flatMap(({ metricKey, metricState }) => {
-          const isOwn = metricKey.tags.some(({ key, value }) => key === "source" && value === source)
+          // Those that count by type have another tag.
+          const isOwn = metricKey.tags.map(({ key, value }) => `${key}=${value}`).join() === `source=${source}`
           const value = "count" in metricState ? metricState.count : "value" in metricState ? metricState.value : NaN
           return isOwn ? [[metricKey.name.replace("registrar_audit_", ""), value]] : []
         })

@@ -81,7 +81,6 @@ describe("an example", () => {
       ].map(example),
       [40000, 8080, 0, "texttex", "te", [1, 1, 1], "a3bb189e-8bf9-4c4a-a6d5-3c7f6f1e8a11"]
     )
-    assert.match(String(example(Schema.String.pipe(Schema.pattern(/^[a-z]{2}-\d+$/)))), /^[a-z]{2}-\d+$/)
   })
 
   it("is made of what a Schema declares", () => {
@@ -106,6 +105,7 @@ describe("an example", () => {
     for (const schema of [
       Schema.Never,
       Schema.String.pipe(Schema.filter(() => false)),
+      Schema.String.pipe(Schema.pattern(/^[a-z]{2}-\d+$/)),
       Schema.String.pipe(
         Schema.filter(() => {
           throw new Error("not this")

@@ -5,13 +5,13 @@
 import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Context, Effect, Metric, MetricKey, Option } from "effect"
 import type { Cause, Tracer } from "effect"
-import type * as ApiError from "./ApiError.js"
-import type { ErrorRegistry } from "./ErrorRegistry.js"
-import { lookupLanguage, prefersProblem } from "./internal/accept.js"
-import * as Answer from "./internal/answer.js"
-import * as RequestId from "./internal/requestId.js"
-import { requestPath } from "./internal/requestPath.js"
-import * as Say from "./internal/say.js"
+import type * as ApiError from "../ApiError.js"
+import type { ErrorRegistry } from "../ErrorRegistry.js"
+import { lookupLanguage, prefersProblem } from "../internal/accept.js"
+import * as Body from "../internal/answer.js"
+import * as RequestId from "../internal/requestId.js"
+import { requestPath } from "../internal/requestPath.js"
+import * as Say from "../internal/say.js"
 
 /**
  * @category models
@@ -22,8 +22,11 @@ export interface Options {
    * `application/problem+json`, always, or never. Default: `"preferred"`.
    */
   readonly problemDetails?: "preferred" | "always" | "never" | undefined
-  /** Where the catalogue of errors is: the `type` of problem details is this, a slash, and the id. Default: `"/errors"`. */
-  readonly catalogue?: string | undefined
+  /**
+   * What the `type` of problem details begins with; the id, encoded for an address, follows at once. Default: `"/errors/"`, where
+   * `Catalogue.layer` has a page for each error.
+   */
+  readonly problemTypes?: string | undefined
   /** The language (BCP 47) of the messages as they are declared. Default: `"en"`. */
   readonly language?: string | undefined
   /** The name of the application: tells the Metrics of several in one process apart. Default: `"app"`. */
@@ -36,10 +39,10 @@ type Response = Effect.Effect<HttpServerResponse.HttpServerResponse>
 /**
  * @category models
  */
-export interface HttpAnswer {
+export interface Sender {
   readonly send: (error: ApiError.Any, instance?: object) => Response
   /** An answer that no declared error gives. */
-  readonly sendParts: (parts: Answer.Parts) => Response
+  readonly sendParts: (parts: Body.Parts) => Response
   /** Says in the application log what the client must not know, under the id that the response carries, or else the request has. */
   readonly logException: (
     cause: Cause.Cause<unknown>
@@ -49,15 +52,15 @@ export interface HttpAnswer {
 /**
  * @category constructors
  */
-export const make = (registry: Registry, options: Options = {}): HttpAnswer => {
-  const { problemDetails = "preferred", catalogue, language = "en", source = "app" } = options
+export const make = (registry: Registry, options: Options = {}): Sender => {
+  const { problemDetails = "preferred", problemTypes, language = "en", source = "app" } = options
   const count = makeCounter(source)
 
   const send = (error: ApiError.Any, instance: object = {}) =>
     asked((conversation) => {
       const translations = registry.translationsOf(error)
       if (translations.size === 0) return respond(conversation, error.answer(instance))
-      const chosen = lookupLanguage(conversation.headers["accept-language"], new Set(translations.keys()), language)
+      const chosen = lookupLanguage(conversation.headers["accept-language"], translations, language)
       const template = translations.get(chosen)
       return Effect.map(
         respond(conversation, error.answer(instance, template), "accept-language"),
@@ -65,7 +68,7 @@ export const make = (registry: Registry, options: Options = {}): HttpAnswer => {
       )
     })
 
-  const respond = (conversation: Conversation, answer: Answer.Answer, vary?: string): Response => {
+  const respond = (conversation: Conversation, answer: Body.Answer, vary?: string): Response => {
     const { headers, requestId, span, url } = conversation
     count(answer)
     span?.attribute("error.id", answer.id)
@@ -75,7 +78,7 @@ export const make = (registry: Registry, options: Options = {}): HttpAnswer => {
       (value) => value !== undefined
     )
     const response = HttpServerResponse.text(
-      isProblem ? Answer.toProblem(answer, { catalogue, instance: instanceOf(url, requestId) }) : answer.body,
+      isProblem ? Body.toProblem(answer, { problemTypes, instance: instanceOf(url, requestId) }) : answer.body,
       {
         status: answer.status,
         contentType: isProblem ? "application/problem+json" : "application/json",
@@ -87,12 +90,12 @@ export const make = (registry: Registry, options: Options = {}): HttpAnswer => {
       }
     )
     if (answer.problems.length === 0) return Effect.succeed(response)
-    return Effect.as(mistake(`The answer '${answer.id}' is incomplete: ${answer.problems.join("; ")}`), response)
+    return Effect.as(Say.mistake(`The answer '${answer.id}' is incomplete: ${answer.problems.join("; ")}`), response)
   }
 
   return {
     send,
-    sendParts: (parts) => asked((conversation) => respond(conversation, Answer.make(parts))),
+    sendParts: (parts) => asked((conversation) => respond(conversation, Body.make(parts))),
     logException: (cause) => (response) =>
       asked(({ method, url, ...conversation }) => {
         const requestId = response.headers["x-request-id"] ?? conversation.requestId
@@ -103,10 +106,6 @@ export const make = (registry: Registry, options: Options = {}): HttpAnswer => {
       })
   }
 }
-
-/** A mistake of the program, said in the application log. */
-export const mistake = (text: string): Effect.Effect<void> =>
-  Effect.annotateLogs(Say.error(text), "module", "effect-registrar")
 
 /** Who asks, and for what. */
 interface Conversation {
@@ -137,7 +136,7 @@ const encode = (character: string) => encodeURIComponent(character.toString().re
 
 const makeCounter = (source: string) => {
   const counterByKey = new Map<string, Metric.Metric.Counter<number>>()
-  return ({ id, status }: Answer.Parts): void => {
+  return ({ id, status }: Body.Parts): void => {
     const key = `${status} ${id}`
     let counter = counterByKey.get(key)
     if (counter === undefined) {

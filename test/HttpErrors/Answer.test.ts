@@ -3,17 +3,17 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Metric, Option, Schema } from "effect"
 import type { Scope } from "effect"
 import fc from "fast-check"
-import * as ApiError from "../src/ApiError.js"
-import * as AuditEvent from "../src/AuditEvent.js"
-import * as AuditLog from "../src/AuditLog.js"
-import * as AuditRegistry from "../src/AuditRegistry.js"
-import * as BuiltInErrors from "../src/BuiltInErrors.js"
-import * as ErrorRegistry from "../src/ErrorRegistry.js"
-import * as Extension from "../src/Extension.js"
-import * as HttpErrors from "../src/HttpErrors.js"
-import * as Answer from "../src/internal/answer.js"
-import * as Registrar from "../src/Registrar.js"
-import * as Http from "./support/http.js"
+import * as ApiError from "../../src/ApiError.js"
+import * as AuditEvent from "../../src/AuditEvent.js"
+import * as AuditLog from "../../src/AuditLog.js"
+import * as AuditRegistry from "../../src/AuditRegistry.js"
+import * as BuiltInErrors from "../../src/BuiltInErrors.js"
+import * as ErrorRegistry from "../../src/ErrorRegistry.js"
+import * as Extension from "../../src/Extension.js"
+import * as HttpErrors from "../../src/HttpErrors.js"
+import * as Answer from "../../src/internal/answer.js"
+import * as Registrar from "../../src/Registrar.js"
+import * as Http from "../support/http.js"
 
 class RateLimited extends ApiError.make<RateLimited>()("auth-rate-limited", {
   status: 429,
@@ -78,11 +78,11 @@ describe("problem details", () => {
 
   test("always or never, if the application says so, and with its catalogue", () =>
     Effect.gen(function* () {
-      const always = yield* serve(limited, { problemDetails: "always", catalogue: "https://docs.example.org/e" })
+      const always = yield* serve(limited, { problemDetails: "always", problemTypes: "https://docs.example.org/e#" })
       const answer = yield* always.request("GET", "/")
       assert.strictEqual(answer.headers["content-type"], "application/problem+json")
       assert.strictEqual(answer.headers["vary"], "cookie")
-      assert.strictEqual(JSON.parse(answer.body).type, "https://docs.example.org/e/auth-rate-limited")
+      assert.strictEqual(JSON.parse(answer.body).type, "https://docs.example.org/e#auth-rate-limited")
       // What never reaches a handler, too.
       assert.include(yield* always.raw("nonsense\r\n\r\n"), "content-type: application/problem+json")
 
