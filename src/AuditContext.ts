@@ -93,3 +93,21 @@ export const identify = (user: string): Effect.Effect<void> =>
   Effect.map(Effect.serviceOption(AuditContext), (current) => {
     if (current._tag === "Some" && identifiable.has(current.value)) Object.assign(current.value, { user })
   })
+
+/**
+ * Forgets whom the effect has identified, where it fails: who was known before is known again.
+ *
+ * @internal
+ */
+export const forgettingOnFailure = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Effect.serviceOption(AuditContext), (current) => {
+    if (current._tag === "None" || !identifiable.has(current.value)) return effect
+    const own = current.value
+    const before = { ...own }
+    return Effect.onError(effect, () =>
+      Effect.sync(() => {
+        Reflect.deleteProperty(own, "user")
+        Object.assign(own, before)
+      })
+    )
+  })

@@ -17,8 +17,8 @@
  * const catalogue = Effect.runSync(Catalogue.fromExtensions([Auth]))
  * console.log(catalogue.errors[0]?.id, catalogue.errors[0]?.status) // auth-locked 423
  */
-import { HttpLayerRouter, HttpRouter, HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import { Data as EffectData, Effect, Either, Encoding, type Layer, Schema } from "effect"
+import { HttpLayerRouter, HttpRouter, HttpServerRequest, HttpServerResponse, type HttpApi } from "@effect/platform"
+import { Context, Data as EffectData, Effect, Either, Encoding, type Layer, Schema } from "effect"
 import * as AuditRegistry from "./AuditRegistry.js"
 import { NotFound } from "./BuiltInErrors.js"
 import * as Data from "./Catalogue/Data.js"
@@ -33,6 +33,7 @@ import * as Extension from "./Extension.js"
 import { prefersJson } from "./internal/accept.js"
 import * as Anchors from "./internal/anchors.js"
 import { legible } from "./internal/legible.js"
+import * as RegisteredApi from "./RegisteredApi.js"
 import { settle, type InvalidDefinition, type Refusal, type RegistrationConflict } from "./Registration.js"
 
 export type {
@@ -94,17 +95,26 @@ export const make: Effect.Effect<Catalogue, never, ErrorRegistry.ErrorRegistry |
   })
 
 /**
- * Of these extensions and what is built in, in registries of their own. Fails where an application with them would not start,
- * with everything that is wrong.
+ * Of these extensions, the errors that these apis declare, and what is built in, in registries of their own. Fails where an
+ * application with them would not start, with everything that is wrong.
+ *
+ * An api is the owner of those errors that no extension has.
  *
  * @category constructors
  */
 export const fromExtensions = (
-  extensions: ReadonlyArray<Extension.Any>
+  extensions: ReadonlyArray<Extension.Any>,
+  apis: ReadonlyArray<HttpApi.HttpApi.Any> = []
 ): Effect.Effect<Catalogue, RegistrationConflict | InvalidDefinition> =>
   Effect.gen(function* () {
     const registered = yield* Effect.forEach(extensions, (extension) => Effect.either(Extension.register(extension)))
-    yield* settle(registered.flatMap((result) => (Either.isLeft(result) ? refusalsOf(result.left) : [])))
+    const ofExtensions = registered.flatMap((result) => (Either.isLeft(result) ? refusalsOf(result.left) : []))
+    const registry = yield* ErrorRegistry.ErrorRegistry
+    const ofApis = yield* Effect.forEach(apis, (api) => {
+      const { owner, errors, refusals } = RegisteredApi.registrationOf(api)
+      return Effect.map(registry.register({ owner, errors }), (refused) => [...refusals, ...refused])
+    })
+    yield* settle([...ofExtensions, ...ofApis.flat()])
     return yield* make
   }).pipe(
     Effect.provideServiceEffect(ErrorRegistry.ErrorRegistry, ErrorRegistry.make),
@@ -203,42 +213,52 @@ export const layer = (
   HttpLayerRouter.addAll(
     Effect.map(Effect.context<ErrorRegistry.ErrorRegistry | AuditRegistry.AuditRegistry>(), (registries) => {
       const current = Effect.provide(make, registries)
+      const knownErrors = Context.get(registries, ErrorRegistry.ErrorRegistry)
+      const knownEvents = Context.get(registries, AuditRegistry.AuditRegistry)
       const get = (path: `/${string}`, answer: Answer) =>
         HttpLayerRouter.route("GET", path, Effect.flatMap(current, answer))
+      // Whoever guesses names does not make the server describe everything.
+      const getOne = (path: `/${string}/:name`, isKnown: (name: string) => boolean, answer: AnswerOne) =>
+        HttpLayerRouter.route(
+          "GET",
+          path,
+          Effect.flatMap(HttpRouter.params, ({ name = "" }) =>
+            isKnown(name)
+              ? Effect.flatMap(current, (all) => answer(all, Anchors.segment(name)))
+              : Effect.fail(new NotFound())
+          )
+        )
       return [
         get("/errors", (all) => answerEither(Html.errors(all, options), all)),
         get("/audit-events", (all) => answerEither(Html.auditEvents(all, options), all)),
         get("/catalogue.json", (all) => send("application/json", toJson(all))),
-        get("/errors/:name", (all) =>
-          Effect.flatMap(nameAsked, (name) => {
+        getOne(
+          "/errors/:name",
+          (id) => statuses.some((status) => knownErrors.errorFor(status, id) !== undefined),
+          (all, name) => {
             const errors = all.errors.filter(({ id }) => Anchors.segment(id) === name)
-            return errors.length === 0
-              ? new NotFound()
-              : answerEither(Html.error(all, errors, options), { ...all, errors, auditEvents: [] })
-          })
+            return answerEither(Html.error(all, errors, options), { ...all, errors, auditEvents: [] })
+          }
         ),
-        get("/audit-events/:name", (all) =>
-          Effect.flatMap(nameAsked, (name) => {
+        getOne(
+          "/audit-events/:name",
+          (type) => knownEvents.eventOf(type) !== undefined,
+          (all, name) => {
             const auditEvents = all.auditEvents.filter(({ type }) => Anchors.segment(type) === name)
-            return auditEvents.length === 0
-              ? new NotFound()
-              : answerEither(Html.auditEvent(all, auditEvents, options), { ...all, errors: [], auditEvents })
-          })
+            return answerEither(Html.auditEvent(all, auditEvents, options), { ...all, errors: [], auditEvents })
+          }
         )
       ] as const
     }),
     options
   )
 
-type Answer = (
-  catalogue: Catalogue
-) => Effect.Effect<
-  HttpServerResponse.HttpServerResponse,
-  NotFound,
-  HttpServerRequest.HttpServerRequest | HttpRouter.RouteContext
->
+type Answered = Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>
+type Answer = (catalogue: Catalogue) => Answered
+type AnswerOne = (catalogue: Catalogue, name: string) => Answered
 
-const nameAsked = Effect.map(HttpRouter.params, ({ name = "" }) => Anchors.segment(name))
+/** All that an error can have. */
+const statuses = Array.from({ length: 200 }, (_, nth) => 400 + nth)
 
 const answerEither = (html: string, catalogue: Catalogue) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>

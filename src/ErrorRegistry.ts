@@ -234,14 +234,18 @@ export const make: Effect.Effect<Service> = Effect.sync(() => {
     return first === undefined ? newDefaultOf(status)?.error : overridden(first.error)
   }
 
-  const define = ({ owner, error }: Entry): Definition => ({
-    error,
-    owner,
-    isDefault: errorFor(error.status) === error,
-    exceptions: [...answerByPrototype.values()]
-      .filter((answering) => answering.error === error && answering.className !== error.id)
-      .map(({ className }) => className)
-  })
+  const describe = (entries: ReadonlyArray<Entry>): ReadonlyArray<Definition> => {
+    const exceptionsByError = new Map<ApiError.Any, ReadonlyArray<string>>()
+    for (const { error, className } of answerByPrototype.values()) {
+      if (className !== error.id) exceptionsByError.set(error, [...(exceptionsByError.get(error) ?? []), className])
+    }
+    return entries.map(({ owner, error }) => ({
+      error,
+      owner,
+      isDefault: errorFor(error.status) === error,
+      exceptions: exceptionsByError.get(error) ?? []
+    }))
+  }
 
   for (const error of builtIns) addError("effect-registrar", error)
 
@@ -265,7 +269,7 @@ export const make: Effect.Effect<Service> = Effect.sync(() => {
     definitions: Effect.sync(() => {
       const replaced = [...entryByKey].map(([key, entry]) => overrideByKey.get(key) ?? entry)
       const added = [...overrideByKey].filter(([key]) => !entryByKey.has(key)).map(([, entry]) => entry)
-      return [...replaced, ...added].map(define)
+      return describe([...replaced, ...added])
     })
   }
 })

@@ -179,13 +179,18 @@ export const lastResort = (registry: typeof ErrorRegistry.Service, options?: Ans
     Effect.catchAllCause(app, (cause) => Effect.tap(answerCause(cause), abandon))
 }
 
+const abandonWhere = (isMeant: (request: HttpServerRequest.HttpServerRequest) => boolean) =>
+  Effect.gen(function* () {
+    const request = Option.filter(yield* Effect.serviceOption(HttpServerRequest.HttpServerRequest), isMeant)
+    const errors = yield* Effect.serviceOption(ServerErrors.ServerErrors)
+    if (Option.isSome(request) && Option.isSome(errors)) errors.value.abandon(request.value)
+  })
+
 /** The platform takes a response for sent once it has tried to: one that could not be sent is left to the server. */
-const abandon = Effect.gen(function* () {
-  const request = yield* Effect.serviceOption(HttpServerRequest.HttpServerRequest)
-  const errors = yield* Effect.serviceOption(ServerErrors.ServerErrors)
-  const handled = Option.filter(request, (request) => handledSymbol in request)
-  if (Option.isSome(handled) && Option.isSome(errors)) errors.value.abandon(handled.value)
-})
+const abandon = abandonWhere((request) => handledSymbol in request)
+
+/** A response that has begun to be sent. */
+const cutOff = abandonWhere(() => true)
 
 /** The platform's mark on a request that it has answered, or tried to. */
 const handledSymbol = Symbol.for("@effect/platform/HttpApp/handled")
@@ -263,9 +268,8 @@ const answerer = (registry: Registry, options?: AnswerOptions, methodsOf: Method
     if (failure instanceof Aborted) return answerAborted(failure)
     if (failure instanceof HttpServerError.RouteNotFound) return answerNotFound(failure.request)
     if (failure instanceof HttpServerError.RequestError) {
-      return failure.cause instanceof BoundedRequest.BodyTooLarge
-        ? sendLast(current(registry, ContentTooLarge))
-        : send(current(registry, BadRequest))
+      if (failure.cause instanceof BoundedRequest.BodyTooLarge) return sendLast(current(registry, ContentTooLarge))
+      return send(current(registry, BadRequest), failure.cause instanceof SyntaxError ? malformedJson : {})
     }
     if (failure instanceof Multipart.MultipartError && failure.reason !== "InternalError") {
       return failure.reason === "Parse"
@@ -321,18 +325,21 @@ const answerer = (registry: Registry, options?: AnswerOptions, methodsOf: Method
   const sendLast = (error: ApiError.Any): Response =>
     Effect.map(send(error), HttpServerResponse.setHeader("connection", "close"))
 
-  /** A stream that fails has been answered already, and can only be told about. */
+  /** A stream that fails has been answered already: it can only be told about, and cut off where the server can do that. */
   const watchStream = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
     const { body } = response
     if (body._tag !== "Stream") return response
+    // The platform would end the body as if that were all of it.
     const watched = Stream.tapErrorCause(body.stream, (cause) =>
-      Cause.isInterruptedOnly(cause) ? Effect.void : logException(cause)(response)
+      Cause.isInterruptedOnly(cause) ? Effect.void : Effect.zipRight(logException(cause)(response), cutOff)
     )
     return HttpServerResponse.setBody(response, HttpBody.stream(watched, body.contentType, body.contentLength))
   }
 
   return { answerCause, watchStream }
 }
+
+const malformedJson = { issues: [{ in: "body", path: "", reason: "must be a JSON text" }] }
 
 const isClientAbort = (cause: Cause.Cause<unknown>) =>
   HashSet.has(Cause.interruptors(cause), HttpServerError.clientAbortFiberId)

@@ -42,7 +42,7 @@ import type {
 import { Cause, Context, Effect, Either, Layer, Option, Record, SchemaAST as AST } from "effect"
 import type { Schema, Scope } from "effect"
 import * as ApiError from "./ApiError.js"
-import type { AuditContext } from "./AuditContext.js"
+import { forgettingOnFailure, type AuditContext } from "./AuditContext.js"
 import { BadRequest, builtIns, UnsupportedMediaType, type BuiltIn } from "./BuiltInErrors.js"
 import { Aborted, ErrorRegistry } from "./ErrorRegistry.js"
 import * as ApiGroup from "./internal/apiGroup.js"
@@ -59,10 +59,29 @@ import type { ErrorProof, InvalidDefinition, Refusal, RegistrationConflict } fro
  *
  * @category constructors
  */
-export const make = <const Id extends string>(id: Id): HttpApi.HttpApi<Id, never, BadRequest> => {
+export const make = <const Id extends string>(
+  id: Id
+): HttpApi.HttpApi<Id, never, BadRequest, ServeItWithRegisteredApiLayer> => {
   const api = HttpApi.make(id).annotate(ApiId, id).annotate(OpenApi.Transform, transform)
-  // The platform has no way to make one without its own error. What is derived from it takes the Schema along.
-  return Object.assign(api, { errorSchema: BadRequest }) as unknown as HttpApi.HttpApi<Id, never, BadRequest>
+  // The platform has no way to make one without its own error. What is derived from it takes the Schema along. The requirement
+  // exists for the compiler alone.
+  return Object.assign(api, { errorSchema: BadRequest }) as unknown as HttpApi.HttpApi<
+    Id,
+    never,
+    BadRequest,
+    ServeItWithRegisteredApiLayer
+  >
+}
+
+/**
+ * What an api requires until `layer` serves it: with `HttpLayerRouter.addHttpApi` nothing would hold of what this module
+ * promises. It has the form of a middleware, which clients do not need. It exists for the compiler alone.
+ *
+ * @category type-level
+ */
+export interface ServeItWithRegisteredApiLayer {
+  readonly _: unique symbol
+  readonly [HttpApiMiddleware.TypeId]: { readonly provides: never }
 }
 
 /** The platform does not keep the identifier of an api at run time. */
@@ -103,7 +122,7 @@ export const group = <
   OfRequest<
     Exclude<
       HttpApiBuilder.Handlers.Context<Return> | HttpApiGroup.HttpApiGroup.MiddlewareWithName<Groups, Name>,
-      Scope.Scope
+      Scope.Scope | ServeItWithRegisteredApiLayer
     >
   >
 > =>
@@ -142,7 +161,7 @@ export const layer = <Id extends string, Groups extends HttpApiGroup.HttpApiGrou
   | ErrorRegistry
   | HttpLayerRouter.HttpRouter
   | GroupsOf<Id, Groups>
-  | R
+  | Exclude<R, ServeItWithRegisteredApiLayer>
   | Etag.Generator
   | FileSystem.FileSystem
   | HttpPlatform.HttpPlatform
@@ -163,6 +182,7 @@ const addApi = (api: AnyApi, options: Options, added: WeakSet<HttpLayerRouter.Ht
     const refuse = (name: string, problem: string) =>
       refusals.set(`${name} ${problem}`, { _tag: "Invalid", owner: id, name, problem })
     if (Option.isNone(Context.getOption(api.annotations, ApiId))) refuse(id, madeByThePlatform)
+    else if (idIsTaken(router, api)) refuse(id, "another api of this id is in the router: give each its own")
 
     const context = yield* Effect.context<never>()
     const outermost = yield* ApiGroup.applying(api.middlewares)
@@ -177,7 +197,7 @@ const addApi = (api: AnyApi, options: Options, added: WeakSet<HttpLayerRouter.Ht
         const declared = [...declaredBy(endpoint.errorSchema, refuse), ...ofGroup, ...ofApi]
         for (const error of declared) errors.add(error)
         const form = ApiGroup.formOf(group, endpoint)
-        const found = built.find((each) => ApiGroup.isSameForm(each.form, form))
+        const found = built.find((each) => ApiGroup.isStillThe(each.form, form))
         if (found === undefined) {
           refuse(label, "it has changed since its handlers were built: give 'group' the api that 'layer' gets")
         } else {
@@ -200,6 +220,19 @@ const addApi = (api: AnyApi, options: Options, added: WeakSet<HttpLayerRouter.Ht
     const refused = yield* registry.register({ owner: id, errors: [...errors].filter((error) => !isBuiltIn(error)) })
     yield* report([...refusals.values(), ...refused])
   })
+
+/** Groups are found by the id of their api, so two of one id would answer with each other's handlers. */
+const idIsTaken = (router: HttpLayerRouter.HttpRouter, api: AnyApi): boolean => {
+  // A router with a prefix is a copy of the other one. This function they have in common.
+  const key = router.addGlobalMiddleware
+  const apis = apisByRouter.get(key) ?? new Map<string, AnyApi>()
+  apisByRouter.set(key, apis)
+  const first = apis.get(idOf(api)) ?? api
+  apis.set(idOf(api), first)
+  return first !== api
+}
+
+const apisByRouter = new WeakMap<HttpLayerRouter.HttpRouter["addGlobalMiddleware"], Map<string, AnyApi>>()
 
 /** Of some Schemas there is no JSON Schema. */
 const documentOf = (api: AnyApi) =>
@@ -269,6 +302,53 @@ const asException = (thrown: unknown, said: string): unknown =>
     : thrown
 
 /**
+ * The errors that an api declares: for all of it, for its groups, in its endpoints, and through middleware, each once. What is
+ * built in is not among them. These are what `layer` registers, to be read without building anything.
+ *
+ * @example
+ * import { HttpApiEndpoint, HttpApiGroup } from "@effect/platform"
+ * import { ApiError, RegisteredApi } from "effect-registrar"
+ *
+ * class NoBadger extends ApiError.make<NoBadger>()("zoo-no-badger", { status: 404, message: "There is no badger" }) {}
+ *
+ * const Badgers = HttpApiGroup.make("badgers").add(HttpApiEndpoint.get("get", "/badgers").addError(NoBadger))
+ * class Zoo extends RegisteredApi.make("zoo").add(Badgers) {}
+ *
+ * console.log(RegisteredApi.errorsOf(Zoo).map(({ id }) => id)) // [ 'zoo-no-badger' ]
+ *
+ * @category getters
+ */
+export const errorsOf = (api: HttpApi.HttpApi.Any): ReadonlyArray<ApiError.Any> => registrationOf(api).errors
+
+/**
+ * What `layer` registers, under which name, and what it would refuse before that.
+ *
+ * @internal
+ */
+export const registrationOf = (
+  given: HttpApi.HttpApi.Any
+): {
+  readonly owner: string
+  readonly errors: ReadonlyArray<ApiError.Any>
+  readonly refusals: ReadonlyArray<Refusal>
+} => {
+  // Every api has these properties; the platform's type leaves them out.
+  const api = given as unknown as AnyApi
+  const owner = idOf(api)
+  const refusals = new Map<string, Refusal>()
+  const refuse = (name: string, problem: string) =>
+    refusals.set(`${name} ${problem}`, { _tag: "Invalid", owner, name, problem })
+  // In the order of `layer`: the first error of a status is its default.
+  const declared = Object.values(api.groups).flatMap((group) =>
+    Object.values(group.endpoints).flatMap((endpoint) =>
+      [endpoint, group, api].flatMap(({ errorSchema }) => declaredBy(errorSchema, refuse))
+    )
+  )
+  const errors = [...new Set(declared)].filter((error) => !builtIns.some((builtIn) => builtIn === error))
+  return { owner, errors, refusals: [...refusals.values()] }
+}
+
+/**
  * The Layer of an `HttpApiMiddleware`, whose functions may need what the request or the Layer provides: to add audit events, for
  * example. With `Layer.effect` they could need nothing but the request itself.
  *
@@ -327,7 +407,9 @@ const bindMiddleware = (tag: Context.Tag<never, AnyService>, make: Effect.Effect
     Effect.gen(function* () {
       const context = yield* Effect.context<never>()
       const bind = (check: Checking): Checking =>
-        Effect.mapInputContext(check, (request: Context.Context<never>) => Context.merge(context, request))
+        Effect.mapInputContext(forgettingOnFailure(check), (request: Context.Context<never>) =>
+          Context.merge(context, request)
+        )
       const service = yield* make
       return Effect.isEffect(service)
         ? bind(service)

@@ -180,7 +180,7 @@ export const serveConfig = <A, E, R>(
 
 /** Options that come from a calculation or from outside may be what the types cannot refuse. */
 const wrongOptions = (options: Options = {}): ReadonlyArray<Refusal> => {
-  const { trustedProxies, maxBodySize, capacity, language } = options
+  const { trustedProxies, maxBodySize, capacity, language, problemTypes = "/" } = options
   const wrong = (name: string, problem: string) => ({
     _tag: "Invalid" as const,
     owner: "Registrar.serve",
@@ -198,7 +198,13 @@ const wrongOptions = (options: Options = {}): ReadonlyArray<Refusal> => {
     return isRight ? [] : [wrong(name, `the option must be a whole number, and not ${String(value)}`)]
   })
   const isLanguage = language === undefined || canonicalLanguage(language) !== undefined
-  return isLanguage ? numbers : [...numbers, wrong("language", `'${language}' is not a language tag`)]
+  // The characters of RFC 3986, in which each `%` is followed by two digits.
+  const isAddress = /^(?:[\w\-.~:/?#[\]@!$&'()*+,;=]|%[0-9a-f]{2})*$/i.test(problemTypes)
+  return [
+    ...numbers,
+    ...(isLanguage ? [] : [wrong("language", `'${language}' is not a language tag`)]),
+    ...(isAddress ? [] : [wrong("problemTypes", `'${problemTypes}' is not the beginning of an address`)])
+  ]
 }
 
 /** Opens for requests, once everything is registered and nothing was refused. */

@@ -20,21 +20,28 @@ const main = async () => {
     import("@effect/platform-node/NodeRuntime"),
     import("effect")
   ])
+  let code = 2
   let interrupted = codeBySignal.SIGINT
   process.once("SIGTERM", () => (interrupted = codeBySignal.SIGTERM))
   run(process.argv).pipe(
-    Effect.tap((code) => Effect.sync(() => (process.exitCode = code))),
+    Effect.tap((found) => Effect.sync(() => (code = found))),
     Effect.provide(NodeContext.layer),
     NodeRuntime.runMain({
       teardown: (exit, onExit) => {
         if (Exit.isFailure(exit)) return onExit(Cause.isInterruptedOnly(exit.cause) ? interrupted : 2)
-        // Ends by itself, when everything is printed, unless a module that was loaded keeps something open.
-        setTimeout(() => process.exit(), 1000).unref()
-        onExit(0)
+        // A module that was loaded may have started something, which goes on, prints, and ends with a code of its own.
+        Promise.all([printed(process.stdout), printed(process.stderr)]).finally(() => process.exit(code))
       }
     })
   )
 }
+
+/** Everything that was written before is out of the program's hands, or cannot get out. */
+const printed = (stream: NodeJS.WriteStream) =>
+  new Promise<void>((resolve) => {
+    stream.on("error", () => resolve())
+    stream.write("", () => resolve())
+  })
 
 /** The packages of the command line are optional: an application that only records does not need them. */
 const explain = (error: unknown) => {

@@ -1,6 +1,6 @@
 import { HttpApiSchema } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Either, Exit, ParseResult, Schema } from "effect"
+import { Cause, Effect, Either, Equal, Exit, ParseResult, Schema } from "effect"
 import fc from "fast-check"
 import * as ApiError from "../src/ApiError.js"
 
@@ -50,6 +50,15 @@ describe("make", () => {
       assert.strictEqual(caught, "x")
     })
   )
+
+  it("keeps the message in which it came over the wire, and is equal to others all the same", () => {
+    const error = { id: "auth-rate-limited", message: "Zu viele Anmeldungen", details: { ip: "x", minutes: 1 } }
+    const read = Schema.decodeUnknownSync(RateLimited)({ error })
+    assert.strictEqual(read.message, "Zu viele Anmeldungen")
+    assert.deepStrictEqual<unknown>(Schema.encodeSync(RateLimited)(read), { error })
+    assert.isTrue(Equal.equals(read, new RateLimited({ ip: "x", minutes: 1 })))
+    assert.notInclude(Object.keys(read), "message")
+  })
 
   it("has no field that every object inherits, unless it is given", () => {
     const Odd = ApiError.make()("odd", {

@@ -73,3 +73,38 @@ describe("identify", () => {
 
   it.effect("does nothing without a context", () => AuditContext.identify("ada"))
 })
+
+describe("forgettingOnFailure", () => {
+  const layer = AuditContext.layer({ path: "/a" })
+  const identifies = AuditContext.identify("ada")
+
+  it.effect("forgets whom the effect identified, where it fails, dies or is interrupted", () =>
+    Effect.gen(function* () {
+      for (const end of [Effect.fail("no"), Effect.die("no"), Effect.interrupt]) {
+        const attempt = Effect.exit(AuditContext.forgettingOnFailure(Effect.zipRight(identifies, end)))
+        assert.deepStrictEqual(yield* Effect.provide(Effect.zipRight(attempt, current), layer), { path: "/a" })
+      }
+    })
+  )
+
+  it.effect("puts back whom somebody identified before", () =>
+    Effect.gen(function* () {
+      const attempt = Effect.exit(AuditContext.forgettingOnFailure(Effect.zipRight(identifies, Effect.fail("no"))))
+      const all = Effect.all([AuditContext.identify("bob"), attempt])
+      assert.strictEqual((yield* Effect.provide(Effect.zipRight(all, current), layer))?.user, "bob")
+    })
+  )
+
+  it.effect("keeps whom it identified, where it succeeds, and leaves alone what others may share", () =>
+    Effect.gen(function* () {
+      const keeps = Effect.zipRight(AuditContext.forgettingOnFailure(identifies), current)
+      assert.strictEqual((yield* Effect.provide(keeps, layer))?.user, "ada")
+      const shared = Object.freeze({ user: "bob" })
+      yield* Effect.exit(AuditContext.forgettingOnFailure(Effect.fail("no"))).pipe(
+        Effect.provideService(AuditContext.AuditContext, shared)
+      )
+      yield* Effect.exit(AuditContext.forgettingOnFailure(Effect.fail("no")))
+      assert.deepStrictEqual(shared, { user: "bob" })
+    })
+  )
+})

@@ -1,15 +1,16 @@
-import { HttpLayerRouter, HttpServerResponse } from "@effect/platform"
+import { HttpApiEndpoint, HttpApiGroup, HttpLayerRouter, HttpServerResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Layer, Redacted, Schema } from "effect"
 import { createHash } from "node:crypto"
 import * as ApiError from "../src/ApiError.js"
 import * as AuditEvent from "../src/AuditEvent.js"
 import * as AuditRegistry from "../src/AuditRegistry.js"
-import { builtIns } from "../src/BuiltInErrors.js"
+import { builtIns, NotFound } from "../src/BuiltInErrors.js"
 import * as Catalogue from "../src/Catalogue.js"
 import { policy, script, style } from "../src/Catalogue/Page.js"
 import * as ErrorRegistry from "../src/ErrorRegistry.js"
 import * as Extension from "../src/Extension.js"
+import * as RegisteredApi from "../src/RegisteredApi.js"
 import * as Registrar from "../src/Registrar.js"
 import { extensions } from "./Catalogue/application.js"
 import { start } from "./support/http.js"
@@ -178,6 +179,51 @@ describe("fromExtensions", () => {
   })
 })
 
+describe("of apis", () => {
+  class Lent extends ApiError.make<Lent>()("books-lent", { status: 409, message: "The book is lent" }) {}
+  class Closed extends ApiError.make<Closed>()("hours-closed", { status: 503, message: "Closed" }) {}
+  class Damp extends ApiError.make<Damp>()("air-damp", { status: 409, message: "The air is damp" }) {}
+  const lend = HttpApiEndpoint.post("lend", "/loans").addError(Lent).addError(Closed).addError(NotFound)
+  const loans = HttpApiGroup.make("loans").add(lend).addError(Damp).addError(Closed)
+  class Library extends RegisteredApi.make("library").add(loans) {}
+  const Books = Extension.make("books", { errors: [Lent] })
+
+  it("has every error that is declared, once, under the name of the api", () => {
+    assert.deepStrictEqual(RegisteredApi.errorsOf(Library), [Lent, Closed, Damp])
+    const { errors } = Effect.runSync(Catalogue.fromExtensions([], [Library, Library]))
+    assert.deepStrictEqual(
+      errors.filter(({ extension }) => extension === "library").map(({ id, isDefault }) => [id, isDefault]),
+      [
+        ["air-damp", false],
+        ["books-lent", true],
+        ["hours-closed", false]
+      ]
+    )
+  })
+
+  it("leaves to an extension what it has", () => {
+    const { errors } = Effect.runSync(Catalogue.fromExtensions([Books], [Library]))
+    assert.strictEqual(errors.find(({ id }) => id === "books-lent")?.extension, "books")
+    assert.lengthOf(
+      errors.filter(({ id }) => id === "books-lent"),
+      1
+    )
+  })
+
+  it("fails where another error has the id, and where what is declared is none", () => {
+    class Other extends ApiError.make<Other>()("books-lent", { status: 409, message: "Other" }) {}
+    const other = Extension.make("books", { errors: [Other] })
+    const conflict = Effect.runSync(Effect.flip(Catalogue.fromExtensions([other], [Library])))
+    assert.include(conflict.message, "the error 'books-lent (409)' is registered by 'books' and by 'library'")
+    const strange = RegisteredApi.make("strange").add(
+      HttpApiGroup.make("g").add(HttpApiEndpoint.get("get", "/").addError(Schema.Struct({ a: Schema.String })))
+    )
+    assert.deepStrictEqual(RegisteredApi.errorsOf(strange), [])
+    const invalid = Effect.runSync(Effect.flip(Catalogue.fromExtensions([], [strange])))
+    assert.include(invalid.message, "of 'strange': it is no ApiError: declare it with ApiError.make")
+  })
+})
+
 describe("the JSON", () => {
   it("is read again", () => {
     assert.deepStrictEqual(Catalogue.fromJson(Catalogue.toJson(catalogue)), Either.right(catalogue))
@@ -255,6 +301,61 @@ describe("layer", () => {
         (yield* get("/errors", { accept: "text/html,application/json;q=0.9,*/*;q=0.8" })).body,
         "<!doctype"
       )
+    })
+  )
+
+  it.scopedLive("lets a browser do nothing with its answers but show them", () =>
+    Effect.gen(function* () {
+      const server = yield* start(Registrar.serve(Catalogue.layer()))
+      const paths = ["/errors", "/errors/not-found", "/audit-events", "/audit-events/registrar-trail-sealed"]
+      for (const path of [...paths, "/catalogue.json"]) {
+        for (const accept of ["text/html", "application/json"]) {
+          const { headers, status } = yield* server.request("GET", path, { headers: { accept } })
+          assert.strictEqual(status, 200, path)
+          assert.strictEqual(headers["content-security-policy"], `${policy}; frame-ancestors 'none'`)
+          assert.strictEqual(headers["x-content-type-options"], "nosniff")
+          assert.strictEqual(headers["referrer-policy"], "no-referrer")
+          assert.strictEqual(headers["cache-control"], "no-cache")
+          assert.strictEqual(headers["vary"], "accept")
+        }
+      }
+    })
+  )
+
+  it.scopedLive("describes nothing for a name that nobody has", () =>
+    Effect.gen(function* () {
+      let made = 0
+      class Counted extends ApiError.make<Counted>()("x-counted", { status: 400, message: "Counted" }) {
+        constructor() {
+          super()
+          made++
+        }
+      }
+      const Counting = Extension.make("x", { errors: [Counted] })
+      const server = yield* start(Registrar.serve(Catalogue.layer().pipe(Layer.provide(Counting.layer))))
+      for (const path of ["/errors/x-nobody", "/errors/x-count", "/audit-events/x-counted"]) {
+        assert.strictEqual((yield* server.request("GET", path)).status, 404, path)
+      }
+      assert.strictEqual(made, 0)
+      assert.strictEqual((yield* server.request("GET", "/errors/x-counted")).status, 200)
+      assert.strictEqual(made, 1)
+    })
+  )
+
+  it.scopedLive("answers at once for an unknown name among 10,000 errors", () =>
+    Effect.gen(function* () {
+      const errors = Array.from(
+        { length: 10_000 },
+        (_, nth) => ApiError.make()(`x-${nth}`, { status: 400, message: "Text" }) as ApiError.Any
+      )
+      const many: Extension.Contents & { readonly name: string } = { name: "x", errors }
+      const register = Layer.effectDiscard(Extension.register(many))
+      const server = yield* start(Registrar.serve(Catalogue.layer().pipe(Layer.provide(register))))
+      yield* server.request("GET", "/errors/nobody")
+      const begun = performance.now()
+      for (let nth = 0; nth < 20; nth++) yield* server.request("GET", `/errors/nobody-${nth}`)
+      // Describing takes seconds.
+      assert.isBelow((performance.now() - begun) / 20, 50)
     })
   )
 

@@ -555,6 +555,25 @@ describe("answers", () => {
       assert.deepStrictEqual([answer.status, answer.body], [200, chunks.join("")])
     }))
 
+  test("a stream that fails midway is cut off, so that nobody takes it for whole, and is logged under the request's id", () =>
+    Effect.gen(function* () {
+      for (const failure of [Stream.fail("hunter2"), Stream.die("hunter2")]) {
+        const stream = Stream.concat(Stream.make("half,"), failure).pipe(Stream.encodeText)
+        const server = yield* serve(get(Effect.succeed(HttpServerResponse.stream(stream))))
+        const received = yield* server.raw("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        // Whatever has come of it: not the chunk that ends it.
+        assert.notInclude(received, "\r\n0\r\n")
+        assert.notInclude(received, "hunter2")
+        const lines = (yield* server.application).filter(({ level }) => level === "ERROR")
+        assert.deepStrictEqual(
+          lines.map(({ message }) => message),
+          ["Unhandled exception for GET /"]
+        )
+        // The server goes on.
+        assert.strictEqual((yield* server.request("GET", "/nope")).status, 404)
+      }
+    }))
+
   test("a handler that dies before its response is sent is answered", () =>
     Effect.gen(function* () {
       const { answer, lines } = yield* answerOf(

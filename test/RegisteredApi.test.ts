@@ -402,7 +402,7 @@ describe("a request that does not decode", () => {
         "body: items[0].name must be a non empty string",
         "body: items[0].count is missing",
         "body: items[1].count must be a number",
-        "body: secret must be a number"
+        "body: secret is not valid"
       ])
       for (const secret of ["hunter2", "NonEmptyString", "NumberFromString", "HttpApiDecodeError"]) {
         assert.notInclude(answer.body, secret)
@@ -422,6 +422,65 @@ describe("a request that does not decode", () => {
       assert.deepStrictEqual(issuesOf(yield* server.request("GET", "/list?ids=x&ids=2")), [
         "query: ids[0] must be a number"
       ])
+    }))
+
+  test("is told that a parameter is given more than once", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(App)
+      assert.deepStrictEqual(issuesOf(yield* server.request("GET", "/find?page=1&page=2&size=3")), [
+        "query: page is given more than once"
+      ])
+      assert.deepStrictEqual(
+        issuesOf(yield* server.request("PUT", "/items/1?page=1&page=2", { body: good, headers: json })),
+        ["query: page is given more than once"]
+      )
+    }))
+
+  test("is answered at once where a Schema holds itself in several forms", () =>
+    Effect.gen(function* () {
+      type Nested = ({ readonly a: number } | { readonly b: number }) & { readonly c?: Nested | undefined }
+      const self = Schema.optional(Schema.suspend((): Schema.Schema<Nested> => Nested))
+      const Nested: Schema.Schema<Nested> = Schema.Union(
+        Schema.Struct({ a: Schema.Int, c: self }),
+        Schema.Struct({ b: Schema.Int, c: self })
+      )
+      const Renamed = Schema.transform(Schema.Struct({ tree: Nested }), Schema.Any, {
+        strict: false,
+        decode: ({ tree }) => tree,
+        encode: (tree) => ({ tree })
+      })
+      const Recursive = HttpApiGroup.make("all")
+        .add(HttpApiEndpoint.post("body", "/body").setPayload(Nested))
+        .add(HttpApiEndpoint.post("renamed", "/renamed").setPayload(Renamed))
+        .add(
+          HttpApiEndpoint.get("query", "/query").setUrlParams(
+            Schema.Struct({ tree: Schema.parseJson(Nested), page: Schema.NumberFromString })
+          )
+        )
+        .add(
+          HttpApiEndpoint.get("headers", "/headers").setHeaders(Schema.Struct({ "x-tree": Schema.parseJson(Nested) }))
+        )
+      const Api = RegisteredApi.make("nested").add(Recursive)
+      const handlers = RegisteredApi.group(Api, "all", (handlers) =>
+        handlers
+          .handle("body", () => Effect.void)
+          .handle("renamed", () => Effect.void)
+          .handle("query", () => Effect.void)
+          .handle("headers", () => Effect.void)
+      )
+      const server = yield* serve(RegisteredApi.layer(Api).pipe(Layer.provide(handlers)))
+      const deep = '{"c":'.repeat(200) + "{}" + "}".repeat(200)
+      for (const send of [
+        server.request("POST", "/body", { body: deep, headers: json }),
+        server.request("POST", "/renamed", { body: `{"tree":${deep}}`, headers: json }),
+        server.request("GET", `/query?page=x&tree=${encodeURIComponent(deep)}`),
+        server.request("GET", "/headers", { headers: { "x-tree": deep } })
+      ]) {
+        const start = performance.now()
+        Http.assertError(yield* send, 400, "bad-request")
+        assert.isBelow(performance.now() - start, 1000)
+      }
+      yield* assertQuiet(server)
     }))
 
   test("is told so by a Schema that takes its time", () =>
@@ -717,6 +776,66 @@ describe("middleware", () => {
       yield* assertQuiet(server)
     }))
 
+  test("stands in front of handlers that read the request themselves", () =>
+    Effect.gen(function* () {
+      class OfGroup extends HttpApiMiddleware.Tag<OfGroup>()("OfGroup", { failure: Closed }) {}
+      class OfEndpoint extends HttpApiMiddleware.Tag<OfEndpoint>()("OfEndpoint", { failure: Lion }) {}
+      const refusing = <E>(header: string, error: Effect.Effect<never, E>) =>
+        Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>
+          headers[header] === undefined ? Effect.void : error
+        )
+      const Raw = RegisteredApi.make("raw").add(
+        HttpApiGroup.make("all")
+          .add(HttpApiEndpoint.post("raw", "/raw").addSuccess(Schema.String).middleware(OfEndpoint))
+          .middleware(OfGroup)
+      )
+      let handled = 0
+      const handlers = RegisteredApi.group(Raw, "all", (handlers) =>
+        handlers.handleRaw("raw", ({ request }) =>
+          Effect.zipRight(
+            Effect.sync(() => handled++),
+            Effect.orDie(request.text)
+          )
+        )
+      )
+      const server = yield* serve(
+        RegisteredApi.layer(Raw).pipe(
+          Layer.provide(handlers),
+          Layer.provide(Layer.succeed(OfGroup, refusing("x-closed", new Closed()))),
+          Layer.provide(Layer.succeed(OfEndpoint, refusing("x-lion", new Lion())))
+        )
+      )
+      const send = (headers: Record<string, string>) => server.request("POST", "/raw", { body: "tea", headers })
+      Http.assertError(yield* send({ "x-closed": "1" }), 503, "zoo-closed")
+      Http.assertError(yield* send({ "x-lion": "1" }), 409, "zoo-lion")
+      assert.strictEqual(handled, 0)
+      assert.deepInclude(yield* send({}), { status: 200, body: '"tea"' })
+    }))
+
+  test("that fails leaves nobody identified", () =>
+    Effect.gen(function* () {
+      const half = RegisteredApi.middleware(
+        Authenticated,
+        Effect.succeed({
+          // Knows who it is before it knows whether that is true.
+          token: () => Effect.zipRight(AuditContext.identify("mallory"), new BuiltInErrors.Unauthenticated()),
+          key: () => Effect.succeed("guest")
+        })
+      )
+      const guests = RegisteredApi.layer(Api).pipe(
+        Layer.provide(notes),
+        Layer.provide([half, open, checked]),
+        Layer.provide(Auth.layer)
+      )
+      const server = yield* serve(guests)
+      const headers = { ...json, authorization: "Bearer x", "x-key": "guest" }
+      const answer = yield* server.request("POST", "/notes", { headers, body: '{"id":1}' })
+      assert.deepInclude(answer, { status: 200, body: '"guest"' })
+      const events = (yield* server.audit).filter(({ event }) => event.type === "auth-read")
+      assert.lengthOf(events, 1)
+      assert.notInclude(JSON.stringify(yield* server.audit), "mallory")
+    }))
+
   test("comes before anything else is told of the request", () =>
     Effect.gen(function* () {
       const server = yield* serveTyped
@@ -986,6 +1105,89 @@ describe("what the types cannot see is refused", () => {
       ]) {
         const said = yield* refused(build(After, handlersOf(Before)).pipe(Layer.provide(guard)))
         assert.include(said, "has changed since its handlers were built")
+      }
+    }))
+
+  /** Two apis of one id, each with its handlers. */
+  const versions = () => {
+    const of = (path: "/v1/items" | "/v2/items", name: string) => {
+      const Api = RegisteredApi.make("shop").add(
+        HttpApiGroup.make("items").add(HttpApiEndpoint.get("list", path).addSuccess(Schema.String))
+      )
+      const handlers = RegisteredApi.group(Api, "items", (handlers) =>
+        handlers.handle("list", () => Effect.succeed(name))
+      )
+      return { Api, handlers }
+    }
+    return [of("/v1/items", "first"), of("/v2/items", "second")] as const
+  }
+
+  test("a second, different api of the same id", () =>
+    Effect.gen(function* () {
+      const [v1, v2] = versions()
+      const apart = Layer.mergeAll(
+        RegisteredApi.layer(v1.Api).pipe(Layer.provide(v1.handlers)),
+        RegisteredApi.layer(v2.Api).pipe(Layer.provide(v2.handlers))
+      )
+      const together = Layer.mergeAll(RegisteredApi.layer(v1.Api), RegisteredApi.layer(v2.Api)).pipe(
+        Layer.provide(Layer.mergeAll(v1.handlers, v2.handlers))
+      )
+      const prefixed = Layer.effect(
+        HttpLayerRouter.HttpRouter,
+        Effect.map(HttpLayerRouter.HttpRouter, (router) => router.prefixed("/deep"))
+      )
+      const below = Layer.mergeAll(
+        RegisteredApi.layer(v1.Api).pipe(Layer.provide(v1.handlers)),
+        RegisteredApi.layer(v2.Api).pipe(Layer.provide(v2.handlers), Layer.provide(prefixed))
+      )
+      for (const app of [apart, together, below]) {
+        assert.include(
+          yield* refused(app),
+          "'shop' of 'shop': another api of this id is in the router: give each its own"
+        )
+      }
+    }))
+
+  test("handlers of another api of the same id", () =>
+    Effect.gen(function* () {
+      const [v1, v2] = versions()
+      const said = yield* refused(RegisteredApi.layer(v1.Api).pipe(Layer.provide(v2.handlers)))
+      assert.include(said, "'items.list' of 'shop': it has changed since its handlers were built")
+      // Whatever they are prefixed with later, they are the same.
+      const deep = RegisteredApi.layer(v1.Api.prefix("/a").prefix("/b")).pipe(Layer.provide(v1.handlers))
+      const server = yield* serve(deep)
+      assert.strictEqual((yield* server.request("GET", "/b/a/v1/items")).body, '"first"')
+      const Root = RegisteredApi.make("zoo").add(groupOf(HttpApiEndpoint.get("get", "/")))
+      const below = RegisteredApi.layer(Root.prefix("/v1") as HttpApi.HttpApi.Any as HttpApi.HttpApi<"zoo">)
+      const root = yield* serve(below.pipe(Layer.provide(untyped(handlersOf(Root)))))
+      assert.strictEqual((yield* root.request("GET", "/v1")).status, 204)
+    }))
+
+  test("names with slashes are no others' names", () =>
+    Effect.gen(function* () {
+      const of = <const Id extends string, const Name extends string>(id: Id, name: Name, path: "/one" | "/other") => {
+        const Api = RegisteredApi.make(id).add(
+          HttpApiGroup.make(name).add(HttpApiEndpoint.get("get", path).addSuccess(Schema.String))
+        )
+        const build = (handlers: { handle: (name: string, handler: () => Effect.Effect<string>) => never }) =>
+          handlers.handle("get", () => Effect.succeed(path))
+        const handlers = RegisteredApi.group(
+          Api as HttpApi.HttpApi.Any as HttpApi.HttpApi<Id>,
+          name as never,
+          build as never
+        )
+        return {
+          routes: RegisteredApi.layer(Api as HttpApi.HttpApi.Any as HttpApi.HttpApi<Id>),
+          handlers: untyped(handlers)
+        }
+      }
+      const one = of("a/b", "c", "/one")
+      const other = of("a", "b/c", "/other")
+      for (const handlers of [Layer.merge(one.handlers, other.handlers), Layer.merge(other.handlers, one.handlers)]) {
+        const server = yield* serve(Layer.merge(one.routes, other.routes).pipe(Layer.provide(handlers)))
+        for (const path of ["/one", "/other"]) {
+          assert.strictEqual((yield* server.request("GET", path)).body, `"${path}"`)
+        }
       }
     }))
 

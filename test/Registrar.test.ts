@@ -483,3 +483,33 @@ describe("config", () => {
     })
   )
 })
+
+describe("options that make no sense", () => {
+  it.effect("are refused together, before anything is served", () =>
+    Effect.gen(function* () {
+      const options = { trustedProxies: -1, maxBodySize: 1.5, language: "english!", problemTypes: "no address" }
+      const failure = yield* inProcess(Registrar.serve(HttpLayerRouter.add("GET", "/", ok), options))
+      assert.instanceOf(failure, InvalidDefinition)
+      assert.deepStrictEqual(
+        failure.definitions.map(({ name, owner, problem }) => `${owner} ${name}: ${problem}`),
+        [
+          "Registrar.serve trustedProxies: the option must be a whole number, and not -1",
+          "Registrar.serve maxBodySize: the option must be a whole number, and not 1.5",
+          "Registrar.serve language: 'english!' is not a language tag",
+          "Registrar.serve problemTypes: 'no address' is not the beginning of an address"
+        ]
+      )
+    })
+  )
+
+  it.effect("others are taken", () =>
+    Effect.gen(function* () {
+      for (const problemTypes of ["", "/errors/", "https://docs.example.org/e.html#", "urn:error:", "/%20/"]) {
+        const failure = yield* inProcess(
+          Registrar.serve(HttpLayerRouter.add("GET", "/", ok), { problemTypes, language: "pt-BR" })
+        )
+        assert.isUndefined(failure, problemTypes)
+      }
+    })
+  )
+})

@@ -80,16 +80,55 @@ export const parse = (text: string): Either.Either<Catalogue, string> => {
   } catch {
     return Either.left("it is no JSON")
   }
+  if (isDeep(json)) return Either.left(`it is nested deeper than ${maxDepth} levels`)
   if (!isObject(json) || json["format"] !== format) return Either.left("it is no catalogue of errors and audit events")
   if (json["version"] !== version) {
     return Either.left(
       `its format has the version ${JSON.stringify(json["version"])}, and only ${version} is known here`
     )
   }
-  return Either.mapLeft(decode(json), (error) => {
-    const [first] = ParseResult.ArrayFormatter.formatErrorSync(error)
-    return `the catalogue is damaged at '${first?.path.map(String).join(".") ?? ""}': ${first?.message ?? "it does not fit"}`
-  })
+  const decoded = decode(json)
+  if (Either.isLeft(decoded)) {
+    const [first] = ParseResult.ArrayFormatter.formatErrorSync(decoded.left)
+    return Either.left(damaged(first?.path ?? [], first?.message ?? "it does not fit"))
+  }
+  const catalogue = decoded.right
+  const error = repeated(catalogue.errors, ({ id, status }) => `${status} ${id}`)
+  if (error !== undefined) {
+    return Either.left(damaged(["errors", error.at], `'${error.entry.id}' with ${error.entry.status} is there twice`))
+  }
+  const event = repeated(catalogue.auditEvents, ({ type }) => type)
+  if (event !== undefined) {
+    return Either.left(damaged(["auditEvents", event.at], `'${event.entry.type}' is there twice`))
+  }
+  return Either.right(catalogue)
+}
+
+const damaged = (path: ReadonlyArray<PropertyKey>, problem: string): string =>
+  `the catalogue is damaged at '${path.map(String).join(".")}': ${problem}`
+
+/** The first that has the key of an earlier one. */
+const repeated = <E>(entries: ReadonlyArray<E>, keyOf: (entry: E) => string) => {
+  const keys = new Set<string>()
+  for (const [at, entry] of entries.entries()) {
+    const key = keyOf(entry)
+    if (keys.has(key)) return { at, entry }
+    keys.add(key)
+  }
+  return undefined
+}
+
+/** More than any catalogue has that was made here, and little enough for every stack. */
+const maxDepth = 256
+
+/** By levels: what looks for depth must not need it. */
+const isDeep = (json: unknown): boolean => {
+  let level: ReadonlyArray<unknown> = [json]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth) return true
+    level = level.flatMap((value) => (typeof value === "object" && value !== null ? Object.values(value) : []))
+  }
+  return false
 }
 
 const decode = Schema.decodeUnknownEither(Catalogue)

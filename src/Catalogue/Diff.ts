@@ -2,6 +2,7 @@
  * What changed from one catalogue to another, and what of it breaks those who rely on it: clients on the errors, readers of
  * the trail on the audit events.
  */
+import { stringify, type Json } from "../internal/json.js"
 import * as JsonSchema from "../internal/jsonSchema.js"
 import type * as Data from "./Data.js"
 
@@ -41,32 +42,41 @@ export interface Change {
 
 /** Those that break first, then in the order of the catalogues. */
 export const diff = (before: Data.Catalogue, after: Data.Catalogue): ReadonlyArray<Change> => {
-  const changes = [...ofErrors(before.errors, after.errors), ...ofEvents(before.auditEvents, after.auditEvents)]
+  const budget = JsonSchema.makeBudget()
+  const changes = [
+    ...ofErrors(before.errors, after.errors, budget),
+    ...ofEvents(before.auditEvents, after.auditEvents, budget)
+  ]
   return [...changes.filter(({ breaks }) => breaks), ...changes.filter(({ breaks }) => !breaks)]
 }
 
 const ofErrors = (
   before: ReadonlyArray<Data.ErrorEntry>,
-  after: ReadonlyArray<Data.ErrorEntry>
+  after: ReadonlyArray<Data.ErrorEntry>,
+  budget: JsonSchema.Budget
 ): ReadonlyArray<Change> => {
   const old = grouped(before, ({ id }) => id)
   const now = grouped(after, ({ id }) => id)
-  return namesOf(old, now).flatMap((name) => ofError(name, old.get(name) ?? [], now.get(name) ?? []))
+  return namesOf(old, now).flatMap((name) => ofError(name, old.get(name) ?? [], now.get(name) ?? [], budget))
 }
 
 const ofError = (
   name: string,
   old: ReadonlyArray<Data.ErrorEntry>,
-  now: ReadonlyArray<Data.ErrorEntry>
+  now: ReadonlyArray<Data.ErrorEntry>,
+  budget: JsonSchema.Budget
 ): ReadonlyArray<Change> => {
   const change = makeChange("error", name)
   if (now.length === 0) return [change("removed", { breaks: true, detail: statusesOf(old) })]
   if (old.length === 0) return [change("added", { detail: statusesOf(now) })]
-  const gone = old.filter(({ status }) => !now.some((entry) => entry.status === status))
-  const fresh = now.filter(({ status }) => !old.some((entry) => entry.status === status))
-  const kept = old.flatMap((entry) =>
-    now.filter(({ status }) => status === entry.status).map((to) => [entry, to] as const)
-  )
+  const oldByStatus = new Map(old.map((entry) => [entry.status, entry]))
+  const nowByStatus = new Map(now.map((entry) => [entry.status, entry]))
+  const gone = old.filter(({ status }) => !nowByStatus.has(status))
+  const fresh = now.filter(({ status }) => !oldByStatus.has(status))
+  const kept = old.flatMap((entry) => {
+    const to = nowByStatus.get(entry.status)
+    return to === undefined ? [] : [[entry, to] as const]
+  })
   const [from] = gone
   const [to] = fresh
   // One of each: the same answer with another status.
@@ -76,22 +86,27 @@ const ofError = (
     ...(hasMoved
       ? [
           change("status changed", { breaks: true, detail: `${from.status} -> ${to.status}` }),
-          ...ofAnswer(change, from, to)
+          ...ofAnswer(change, from, to, budget)
         ]
       : [
           ...gone.map(({ status }) => change("status removed", { breaks: true, detail: String(status) })),
           ...fresh.map(({ status }) => change("status added", { detail: String(status) }))
         ]),
     ...kept.flatMap(([before, after]) =>
-      ofAnswer(isOne ? change : makeChange("error", name, before.status), before, after)
+      ofAnswer(isOne ? change : makeChange("error", name, before.status), before, after, budget)
     )
   ]
 }
 
-const ofAnswer = (change: MakeChange, before: Data.ErrorEntry, after: Data.ErrorEntry): ReadonlyArray<Change> => {
+const ofAnswer = (
+  change: MakeChange,
+  before: Data.ErrorEntry,
+  after: Data.ErrorEntry,
+  budget: JsonSchema.Budget
+): ReadonlyArray<Change> => {
   const headers = Object.keys(before.headers)
   return [
-    ...ofFields(change, before.fields, after.fields),
+    ...ofFields(change, before.fields, after.fields, budget),
     // What was not made cannot be compared.
     ...(before.example === undefined || after.example === undefined
       ? []
@@ -100,7 +115,7 @@ const ofAnswer = (change: MakeChange, before: Data.ErrorEntry, after: Data.Error
             .filter((header) => !Object.hasOwn(after.headers, header))
             .map((detail) => change("header removed", { breaks: true, detail })),
           ...Object.keys(after.headers)
-            .filter((header) => !headers.includes(header))
+            .filter((header) => !Object.hasOwn(before.headers, header))
             .map((detail) => change("header added", { detail }))
         ]),
     ...(before.isDefault === after.isDefault
@@ -116,7 +131,8 @@ const ofAnswer = (change: MakeChange, before: Data.ErrorEntry, after: Data.Error
 
 const ofEvents = (
   before: ReadonlyArray<Data.EventEntry>,
-  after: ReadonlyArray<Data.EventEntry>
+  after: ReadonlyArray<Data.EventEntry>,
+  budget: JsonSchema.Budget
 ): ReadonlyArray<Change> => {
   const old = grouped(before, ({ type }) => type)
   const now = grouped(after, ({ type }) => type)
@@ -127,7 +143,7 @@ const ofEvents = (
     if (to === undefined) return [change("removed", { breaks: true })]
     if (from === undefined) return [change("added")]
     return [
-      ...ofFields(change, from.fields, to.fields),
+      ...ofFields(change, from.fields, to.fields, budget),
       ...(from.level === to.level ? [] : [change("level changed", { detail: `${from.level} -> ${to.level}` })]),
       ...ofWords(change, from, to)
     ]
@@ -137,27 +153,44 @@ const ofEvents = (
 const ofFields = (
   change: MakeChange,
   before: JsonSchema.JsonObject,
-  after: JsonSchema.JsonObject
+  after: JsonSchema.JsonObject,
+  budget: JsonSchema.Budget
 ): ReadonlyArray<Change> => {
+  // Most do not change, and need not be looked into.
+  if (stringify(before) === stringify(after)) return []
   const old = JsonSchema.propertiesOf(before)
   const now = JsonSchema.propertiesOf(after)
+  const oldNames = new Set(old.map(({ name }) => name))
+  const nowByName = new Map(now.map((property) => [property.name, property]))
+  const isSame = comparing(before, after, budget)
   return [
     ...old.flatMap((from) => {
-      const to = now.find(({ name }) => name === from.name)
+      const to = nowByName.get(from.name)
       if (to === undefined) return [change("field removed", { breaks: true, detail: from.name })]
-      const isSame = JsonSchema.canonical(before, from.schema) === JsonSchema.canonical(after, to.schema)
       return [
-        ...(isSame ? [] : [change("field retyped", { breaks: true, detail: retyped(before, from, after, to) })]),
+        ...(isSame(from.schema, to.schema)
+          ? []
+          : [change("field retyped", { breaks: true, detail: retyped(before, from, after, to) })]),
         ...(from.isRequired && !to.isRequired
           ? [change("field made optional", { breaks: true, detail: from.name })]
           : []),
         ...(!from.isRequired && to.isRequired ? [change("field made required", { detail: from.name })] : [])
       ]
     }),
-    ...now
-      .filter(({ name }) => !old.some((from) => from.name === name))
-      .map(({ name }) => change("field added", { detail: name }))
+    ...now.filter(({ name }) => !oldNames.has(name)).map(({ name }) => change("field added", { detail: name }))
   ]
+}
+
+/** Schemas that are too large to be understood are the same only where they are written in the same way. */
+const comparing = (before: JsonSchema.JsonObject, after: JsonSchema.JsonObject, budget: JsonSchema.Budget) => {
+  let isWrittenSame: boolean | undefined
+  return (from: Json, to: Json): boolean => {
+    const old = JsonSchema.canonical(before, from, budget)
+    const now = JsonSchema.canonical(after, to, budget)
+    if (old !== undefined && now !== undefined) return old === now
+    isWrittenSame ??= stringify(before["$defs"] ?? null) === stringify(after["$defs"] ?? null)
+    return isWrittenSame && stringify(from) === stringify(to)
+  }
 }
 
 const retyped = (

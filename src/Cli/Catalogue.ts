@@ -1,9 +1,10 @@
 /**
- * `catalogue`: a document about the errors and audit events of a module's extensions.
+ * `catalogue`: a document about the errors and audit events of a module's extensions and apis.
  */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
+import * as FileSystem from "@effect/platform/FileSystem"
 import { Effect, Option } from "effect"
 import * as CatalogueDiff from "./CatalogueDiff.js"
 import { CliError } from "./CliError.js"
@@ -17,7 +18,9 @@ export const command = Command.make(
   {
     // One more is refused below: unknown options come as modules.
     modules: Args.text({ name: "MODULE" }).pipe(
-      Args.withDescription("A file or package that exports extensions, by themselves or in a list"),
+      Args.withDescription(
+        "A file or package that exports extensions, or apis made with RegisteredApi.make, by themselves or in a list"
+      ),
       Args.repeated
     ),
     format: Options.choice("format", ["md", "html", "json"]).pipe(
@@ -32,12 +35,16 @@ export const command = Command.make(
       yield* Files.check(modules)
       const [module, ...others] = modules
       if (module === undefined || others.length > 0) {
-        return yield* new CliError({ description: "Give one module that exports extensions, or 'diff': see --help" })
+        return yield* new CliError({
+          description: "Give one module that exports extensions or apis, or 'diff': see --help"
+        })
       }
-      const extensions = yield* Module.extensionsOf(module)
+      const located = yield* Module.locate(module)
+      yield* leaveModule(output, located)
+      const { extensions, apis } = yield* Module.load(located)
       const Catalogue = yield* load
       const catalogue = yield* Effect.mapError(
-        Catalogue.fromExtensions(extensions),
+        Catalogue.fromExtensions(extensions, apis),
         (cause) => new CliError({ description: onOneLine(cause.message), cause })
       )
       const options = { title: Option.getOrUndefined(title) }
@@ -50,9 +57,22 @@ export const command = Command.make(
       yield* write(document)
     }).pipe(Effect.scoped)
 ).pipe(
-  Command.withDescription("Documents the errors and audit events of a module's extensions"),
+  Command.withDescription("Documents the errors and audit events of a module's extensions, and the errors of its apis"),
   Command.withSubcommands([CatalogueDiff.command])
 )
+
+/** Opening the output would empty it. */
+const leaveModule = (output: Option.Option<string>, { file, name }: Module.Located) =>
+  Effect.gen(function* () {
+    if (Option.isNone(output) || file === undefined) return
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Effect.orElseSucceed(fs.realPath(output.value), () => undefined)
+    if (path === file) {
+      return yield* new CliError({
+        description: `'${output.value}' is the module '${name}' itself: give another file as --output`
+      })
+    }
+  })
 
 /** A heading with a colon, and a list under it. */
 const onOneLine = (message: string): string => message.replace("\n- ", " ").replaceAll("\n- ", "; ")

@@ -128,7 +128,7 @@ const noRequest: Partial<HttpServerRequest.HttpServerRequest> = {}
 
 /** One place for each request: its path, with its id as the fragment. Opaque, but a valid reference (RFC 3986). */
 const instanceOf = (url: string | undefined, requestId: string): string => {
-  const path = url === undefined ? "" : requestPath(url).replace(/[^\w\-.~!$&'()*+,;=:@%/]/gu, encode)
+  const path = url === undefined ? "" : requestPath(url).replace(/%(?![0-9a-f]{2})|[^\w\-.~!$&'()*+,;=:@%/]/giu, encode)
   return `${path.startsWith("//") ? "/." : ""}${path}#${requestId}`
 }
 

@@ -56,7 +56,8 @@ export const lookupLanguage = (
     return tag === range || tag.startsWith(`${range}-`)
   }
   const byWeight = parse(acceptLanguage)
-    .filter(({ quality }) => quality > 0)
+    // No language has a longer tag, and each part of a range costs a look at the whole of it.
+    .filter(({ quality, value }) => quality > 0 && value.length <= 100)
     .sort((one, other) => other.quality - one.quality)
   for (const { value } of byWeight) {
     if (value === "*") return defaultLanguage

@@ -23,7 +23,8 @@ export interface Built {
 
 /** A group is told apart by its name and the id of its api. */
 export const tagOf = (api: string, name: string) =>
-  Context.GenericTag<never, ReadonlyArray<Built>>(`effect-registrar/RegisteredApi/Group/${api}/${name}`)
+  // Both may have any characters in them.
+  Context.GenericTag<never, ReadonlyArray<Built>>(`effect-registrar/RegisteredApi/Group/${JSON.stringify([api, name])}`)
 
 export type Handlers = HttpApiBuilder.Handlers<unknown, never, unknown>
 export type Build = (handlers: unknown) => Handlers | Effect.Effect<Handlers>
@@ -113,20 +114,29 @@ export const applying = (middlewares: Iterable<HttpApiMiddleware.TagClassAny>) =
   return platformMiddleware(Object.assign(HttpApi.make("middlewares"), { middlewares: all, errorSchema: Schema.Never }))
 }
 
-/** What the handler of an endpoint was built for. Its path is not part of it: it may be prefixed later. */
-export type Form = ReadonlyArray<unknown>
+/** What the handler of an endpoint was built for. */
+export interface Form {
+  readonly path: string
+  readonly parts: ReadonlyArray<unknown>
+}
 
-export const formOf = (group: AnyGroup, endpoint: AnyEndpoint): Form => [
-  endpoint.name,
-  endpoint.method,
-  endpoint.pathSchema,
-  endpoint.urlParamsSchema,
-  endpoint.headersSchema,
-  endpoint.payloadSchema,
-  endpoint.successSchema,
-  ...group.middlewares,
-  ...endpoint.middlewares
-]
+export const formOf = (group: AnyGroup, endpoint: AnyEndpoint): Form => ({
+  path: endpoint.path,
+  parts: [
+    endpoint.name,
+    endpoint.method,
+    endpoint.pathSchema,
+    endpoint.urlParamsSchema,
+    endpoint.headersSchema,
+    endpoint.payloadSchema,
+    endpoint.successSchema,
+    ...group.middlewares,
+    ...endpoint.middlewares
+  ]
+})
 
-export const isSameForm = (one: Form, other: Form): boolean =>
-  one.length === other.length && one.every((part, index) => part === other[index])
+/** The api may have been given prefixes since. Below one, `/` is nothing. */
+export const isStillThe = (built: Form, { path, parts }: Form): boolean =>
+  (built.path === "/" || path.endsWith(built.path)) &&
+  parts.length === built.parts.length &&
+  parts.every((part, index) => part === built.parts[index])

@@ -37,11 +37,17 @@ export const make = (self: Declared): { readonly ast: AST.AST; readonly instance
   }
   const schema = Schema.transform(eitherForm(self), Instance, {
     strict: false,
-    decode: ({ error }) => new self((error.details ?? {}) as Record<string, unknown>),
+    decode: ({ error }) => saying(error.message, new self((error.details ?? {}) as Record<string, unknown>)),
     encode
   }).annotations(HttpApiSchema.annotations({ status: self.status }))
   return { ast: schema.ast, instance: Instance.ast }
 }
+
+/** In the words in which it came: those of another language, for example. */
+const saying = (message: string, instance: Error): Error =>
+  instance.message === message
+    ? instance
+    : Object.defineProperty(instance, "message", { value: message, configurable: true, writable: true })
 
 const ownForm = (id: string, fields: Fields): AST.AST => {
   const Details: Schema.Schema.All = Schema.make(withoutSecrets(Schema.Struct(fields).ast))

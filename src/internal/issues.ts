@@ -2,7 +2,7 @@
  * Why a request does not fit its Schema, for the one who sent it: where, and what belongs there, in plain words. The Schemas
  * are the server's, and the values may be secrets: neither the names of types nor what was received is told.
  */
-import { Effect, SchemaAST as AST } from "effect"
+import { Effect, Option, Predicate, SchemaAST as AST } from "effect"
 import type { ParseResult } from "effect"
 import { cut, visible } from "./visible.js"
 
@@ -27,16 +27,33 @@ const longest = 200
  * What is wrong, in the order in which the Schema finds it. What an author wrote for people counts first: the `message` and
  * `missingMessage` annotations, what a filter returns, the `description` of a filter.
  */
-export const issuesOf = (issue: ParseResult.ParseIssue, part?: Part): ReadonlyArray<Issue> =>
-  take(findings(issue, [], undefined), atMost).map(({ path, reason }) => ({
+export const issuesOf = (issue: ParseResult.ParseIssue, part?: Part): ReadonlyArray<Issue> => {
+  const around: Around = { parameters: part === undefined || part === "body" ? undefined : issue.actual }
+  return take(findings(issue, [], around), atMost).map(({ path, reason }) => ({
     ...(part === undefined ? {} : { in: part }),
     path: cut(visible(pathText(path)), longest),
-    reason: cut(visible(sentence(reason).replace(/\s+/g, " ")), longest)
+    reason: cut(visible(beginning(sentence(reason)).replace(/\s+/g, " ")), longest)
   }))
+}
+
+/** More than is told of a text. What is made of the rest could take long. */
+const beginning = (text: string): string => text.slice(0, 4 * longest)
 
 interface Finding {
   readonly path: ReadonlyArray<PropertyKey>
   readonly reason: Reason
+}
+
+/** What surrounds an issue. */
+interface Around {
+  /** Where it is within these: the path, the query or the headers, as they were sent. */
+  readonly parameters: unknown
+  /** The filter whose own words these are, if they are. */
+  readonly filter?: AST.AST | undefined
+  /** Inside of something Redacted. What belongs there may be the secret itself. */
+  readonly isSecret?: boolean
+  /** The union whose form is looked for. */
+  readonly union?: AST.AST | undefined
 }
 
 /** A whole reason, or what belongs there instead: literals, and things. */
@@ -53,7 +70,7 @@ const sentence = (reason: Reason): string => {
   if (things.length === 0 && literals.length > 1) return `must be one of ${literals.join(", ")}`
   const all = [...things, ...literals]
   return all.length === 0
-    ? "is not valid"
+    ? notValid
     : `must be ${all.slice(0, -1).join(", ")}${all.length > 1 ? " or " : ""}${all.at(-1)}`
 }
 
@@ -61,46 +78,116 @@ const sentence = (reason: Reason): string => {
 function* findings(
   issue: ParseResult.ParseIssue,
   path: ReadonlyArray<PropertyKey>,
-  /** The filter whose own words these are, if they are. */
-  filter: AST.AST | undefined
+  outside: Around
 ): Generator<Finding> {
+  const around =
+    "ast" in issue && issue._tag !== "Missing" && isRedacted(issue.ast) ? { ...outside, isSecret: true } : outside
   const said = messageOf(issue)
   if (said !== undefined) return yield { path, reason: said }
+  if (isRepeated(issue, path, around)) return yield { path, reason: "is given more than once" }
   switch (issue._tag) {
     case "Missing":
       return yield { path, reason: missing(issue) }
     case "Unexpected":
-      return yield { path, reason: "is not expected" }
+      return yield { path, reason: around.isSecret ? notValid : "is not expected" }
     case "Forbidden":
-      return yield { path, reason: "is not valid" }
-    case "Type":
-      return yield { path, reason: (filter === issue.ast ? issue.message : undefined) ?? expected(issue.ast) }
-    case "Pointer":
-      return yield* findings(issue.issue, path.concat(issue.path), filter)
+      return yield { path, reason: notValid }
+    case "Type": {
+      const returned = around.filter === issue.ast ? issue.message : undefined
+      return yield { path, reason: returned ?? (around.isSecret ? notValid : expected(issue.ast)) }
+    }
+    case "Pointer": {
+      const isSecret =
+        around.isSecret || (around.union !== undefined && isSecretIn(around.union, several(issue.path)[0]!))
+      return yield* findings(issue.issue, path.concat(issue.path), { ...around, isSecret, union: undefined })
+    }
     case "Refinement":
-      return yield* findings(issue.issue, path, issue.kind === "Predicate" ? issue.ast : undefined)
+      return yield* findings(issue.issue, path, {
+        ...around,
+        filter: issue.kind === "Predicate" ? issue.ast : undefined
+      })
     case "Transformation":
-      return yield* findings(issue.issue, path, isFilter(issue.ast) ? issue.ast : undefined)
+      return yield* findings(issue.issue, path, { ...around, filter: isFilter(issue.ast) ? issue.ast : undefined })
     case "Composite": {
       const issues = several(issue.issues)
-      if (AST.isUnion(issue.ast) && issues.length > 1) return yield* ofUnion(issues, path)
-      for (const each of issues) yield* findings(each, path, filter)
+      const inside = AST.isUnion(issue.ast) ? { ...around, union: around.union ?? issue.ast } : around
+      if (AST.isUnion(issue.ast) && issues.length > 1) return yield* ofUnion(issues, path, inside)
+      for (const each of issues) yield* findings(each, path, inside)
     }
   }
 }
 
+const notValid = "is not valid"
+
 /** The members of a union fail each for itself. What was meant is told by the one whose outermost part fits, if it is one. */
-function* ofUnion(issues: ReadonlyArray<ParseResult.ParseIssue>, path: ReadonlyArray<PropertyKey>): Generator<Finding> {
+function* ofUnion(
+  issues: ReadonlyArray<ParseResult.ParseIssue>,
+  path: ReadonlyArray<PropertyKey>,
+  around: Around
+): Generator<Finding> {
   const members = issues
     .filter((issue) => issue._tag !== "Type" || !AST.isUndefinedKeyword(issue.ast))
-    .map((issue) => take(findings(issue, path, undefined), atMost))
+    .map((issue) => take(findings(issue, path, { ...around, filter: undefined }), atMost))
   const inside = members.filter((found) => found.some((finding) => finding.path.length > path.length))
   if (inside.length === 1) return yield* inside[0]!
-  if (inside.length > 1) return yield { path, reason: "fits none of the forms that are allowed" }
+  if (inside.length > 1) {
+    return yield { path, reason: around.isSecret ? notValid : "fits none of the forms that are allowed" }
+  }
   const reasons = members.flatMap((found) => found.map(({ reason }) => reason))
   const said = reasons.find((reason) => typeof reason === "string")
   yield { path, reason: said ?? anyOf(reasons.filter((reason) => typeof reason !== "string")) }
 }
+
+/** The platform hands over a parameter that was sent several times as an array. In what is decoded from it there may be others. */
+const isRepeated = (
+  issue: ParseResult.ParseIssue,
+  path: ReadonlyArray<PropertyKey>,
+  { parameters }: Around
+): boolean => {
+  const name = path[0]
+  return (
+    issue._tag === "Type" &&
+    path.length === 1 &&
+    Array.isArray(issue.actual) &&
+    Predicate.isRecord(parameters) &&
+    parameters[name as string] === issue.actual
+  )
+}
+
+const isRedacted = (ast: AST.AST): boolean =>
+  AST.isTransformation(ast)
+    ? isRedacted(ast.to)
+    : Option.exists(AST.getTypeConstructorAnnotation(ast), ({ _tag }) => _tag === "effect/Redacted")
+
+/** Effect looks for the member of a union by the encoded literals, and forgets what they are encoded from. */
+const isSecretIn = (ast: AST.AST, key: PropertyKey, depth = 0): boolean => {
+  if (depth > 8) return false
+  const of = (inner: AST.AST) => isSecretIn(inner, key, depth + 1)
+  switch (ast._tag) {
+    case "TypeLiteral":
+      return ast.propertySignatures.some(({ name, type }) => name === key && holdsSecret(type))
+    case "TupleType":
+      return ast.elements.some(({ type }, at) => at === key && holdsSecret(type))
+    case "Union":
+      return ast.types.some(of)
+    case "Suspend":
+      return of(ast.f())
+    case "Refinement":
+      return of(ast.from)
+    case "Transformation":
+      return isRedacted(ast) || of(ast.from)
+    case "Declaration":
+      return Option.exists(AST.getSurrogateAnnotation(ast), of)
+    default:
+      return false
+  }
+}
+
+/** A single literal does, somewhere on its way. */
+const holdsSecret = (ast: AST.AST): boolean =>
+  isRedacted(ast) ||
+  (AST.isRefinement(ast) && holdsSecret(ast.from)) ||
+  (AST.isTransformation(ast) && (holdsSecret(ast.from) || holdsSecret(ast.to)))
 
 const several = <A>(one: A | ReadonlyArray<A>): ReadonlyArray<A> => (Array.isArray(one) ? one : [one as A])
 
@@ -251,12 +338,15 @@ const safely = <A>(look: () => A): A | undefined => {
   }
 }
 
-const pathText = (path: ReadonlyArray<PropertyKey>): string =>
-  path
-    .map((key, at) => {
-      if (typeof key === "number" || /^\d+$/.test(String(key))) return `[${String(key)}]`
-      const name = typeof key === "symbol" ? (key.description ?? "") : key
-      if (!/^[\w$][\w$-]*$/.test(name)) return `[${JSON.stringify(name.slice(0, longest))}]`
-      return at === 0 ? name : `.${name}`
-    })
-    .join("")
+const pathText = (path: ReadonlyArray<PropertyKey>): string => {
+  let text = ""
+  for (const key of path) {
+    // Keys are as long as who sends them likes.
+    const name = (typeof key === "symbol" ? (key.description ?? "") : String(key)).slice(0, longest + 1)
+    if (/^\d+$/.test(name)) text += `[${name}]`
+    else if (!/^[\w$][\w$-]*$/.test(name)) text += `[${JSON.stringify(name)}]`
+    else text += text === "" ? name : `.${name}`
+    if (text.length > 4 * longest) break
+  }
+  return text
+}

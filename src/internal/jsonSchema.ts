@@ -75,11 +75,11 @@ export interface Property {
 
 /** The fields, in their order. */
 export const propertiesOf = (schema: JsonObject): ReadonlyArray<Property> => {
-  const required = textsAt(schema, "required")
+  const required = new Set(textsAt(schema, "required"))
   return Object.entries(objectAt(schema, "properties")).map(([name, property]) => ({
     name,
     schema: property,
-    isRequired: required.includes(name)
+    isRequired: required.has(name)
   }))
 }
 
@@ -155,31 +155,56 @@ const alternatives = (choices: ReadonlyArray<string>): string =>
 
 // Compared
 
-/** Equal texts for Schemas that accept the same, as far as that can be seen: without what is only said about them. */
-export const canonical = (root: JsonObject, schema: Json): string =>
-  stringify(normal(schema, { root, path: [], budget: { left: 10_000 } }))
+/** How many parts of Schemas may still be looked at. Definitions that refer to one another have more of them than can be counted. */
+export interface Budget {
+  left: number
+}
+
+/** For all comparisons of two catalogues. */
+export const makeBudget = (): Budget => ({ left: 200_000 })
+
+/**
+ * Equal texts for Schemas that accept the same, as far as that can be seen: without what is only said about them. None where
+ * the Schema is too deep, or the budget is used up.
+ */
+export const canonical = (root: JsonObject, schema: Json, budget: Budget): string | undefined => {
+  const state = { root, path: [], depth: 0, budget, isCut: false }
+  const text = stringify(normal(schema, { ...state, cut: () => (state.isCut = true) }))
+  return state.isCut ? undefined : text
+}
 
 interface Normalising {
   readonly root: JsonObject
   /** The references on the way here. */
   readonly path: ReadonlyArray<string>
-  readonly budget: { left: number }
+  readonly depth: number
+  readonly budget: Budget
+  /** Called where a part is left out. */
+  readonly cut: () => void
 }
+
+/** Also through references. Written out, the Schema must fit on every stack. */
+const maxNesting = 500
 
 /** What is said about a value, and does not change which values there are. */
 const remarks = ["$id", "$comment", "$schema", "title", "description", "default", "examples", "deprecated"]
 
-const normal = (schema: Json, state: Normalising): Json => {
+const normal = (schema: Json, outer: Normalising): Json => {
+  const state = { ...outer, depth: outer.depth + 1 }
+  if (state.budget.left-- <= 0 || state.depth > maxNesting) {
+    state.cut()
+    return null
+  }
   if (Array.isArray(schema)) return schema.map((part: Json) => normal(part, state))
   if (typeof schema !== "object" || schema === null) return schema
   const at = asObject(schema)
   const reference = at["$ref"]
   if (typeof reference === "string") {
-    const { root, path, budget } = state
+    const { root, path } = state
     const target = resolve(root, reference)
     // A recursive one is named by how far up it begins.
     if (path.includes(reference)) return { $ref: path.length - path.indexOf(reference) }
-    if (target === undefined || budget.left-- <= 0) return { $ref: reference }
+    if (target === undefined) return { $ref: reference }
     return normal(target, { ...state, path: [...path, reference] })
   }
   const entries = Object.entries(at).filter(([key]) => !remarks.includes(key) && key !== "$defs")
@@ -208,7 +233,10 @@ const normalMember = (key: string, value: Json, state: Normalising): Json => {
 /** Alternatives and names have no order. */
 const unordered = (key: string, value: Json): Json =>
   ["enum", "anyOf", "oneOf", "allOf", "required", "type"].includes(key) && Array.isArray(value)
-    ? value.toSorted((a: Json, b: Json) => (stringify(a) < stringify(b) ? -1 : 1))
+    ? value
+        .map((part: Json) => [stringify(part), part] as const)
+        .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+        .map(([, part]) => part)
     : value
 
 /** `#/$defs/Name`. */

@@ -5,7 +5,7 @@
  */
 import { Multipart } from "@effect/platform"
 import type { FileSystem, Path } from "@effect/platform"
-import { Cause, Chunk, Effect, Option, Stream } from "effect"
+import { Cause, Chunk, Context, Effect, Option, Stream } from "effect"
 import type { Scope } from "effect"
 
 const malformed = (cause: unknown) => new Multipart.MultipartError({ reason: "Parse", cause })
@@ -29,9 +29,18 @@ export const parts = <E>(
     const contentType = `multipart/form-data; boundary="${boundary}"`
     return Stream.pipeThroughChannel(whole, Multipart.makeChannel({ ...headers, "content-type": contentType })).pipe(
       Stream.catchSomeCause((cause) => Option.map(encodedWrongly(cause), (error) => Stream.fail(error))),
-      Stream.concat(Stream.suspend(() => (failure === undefined ? Stream.empty : Stream.fail(failure))))
+      Stream.concat(Stream.suspend(() => (failure === undefined ? Stream.empty : Stream.fail(failure)))),
+      Stream.mapInputContext(limitParts)
     )
   })
+
+/** Where the application has set no limit. A part costs far more than its bytes: a file of its own, for example. */
+const maxParts = 1000
+
+const limitParts = (context: Context.Context<never>): Context.Context<never> =>
+  Option.isSome(Context.get(context, Multipart.MaxParts))
+    ? context
+    : Context.add(context, Multipart.MaxParts, Option.some(maxParts))
 
 /** All parts, the files among them in a temporary folder that the scope removes. */
 export const persisted = (

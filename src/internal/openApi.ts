@@ -56,11 +56,20 @@ const ofStatus = (response: Json, status: number, schemas: Schemas): Json => {
   return {
     ...response,
     description: lines(members.map(({ schema, error }) => lineOf(schema, error, schemas))),
+    headers: { ...requestId, ...at(response, "headers") },
     content: {
       ...content,
       [json]: { ...media, schema: anyOf(own), ...examplesOf(errors, ({ example }) => example) },
       [problemJson]: { schema: anyOf(problems), ...examplesOf(errors, ({ problem }) => problem(status)) }
     }
+  }
+}
+
+/** What every error is sent with. */
+const requestId: Members = {
+  "x-request-id": {
+    description: "Stands in the log and in the audit records of the request as well: tell it when you report the error",
+    schema: { type: "string" }
   }
 }
 

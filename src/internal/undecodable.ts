@@ -18,7 +18,7 @@ export class Undecodable {
   }
 }
 
-/** The same Schema, for decoding a part of a request. It looks for everything that is wrong. */
+/** The same Schema, for decoding a part of a request. It looks for everything that is wrong, where that has an end. */
 export const watched = (schema: Schema.Schema.All, part: Part): Schema.Schema.All => {
   const undecodable = (issue: ParseResult.ParseIssue) => Effect.die(new Undecodable(part, issue))
   // The platform wraps single parameters of a query by the form of its Schema, so that has to stay visible.
@@ -30,7 +30,7 @@ type OnIssue = (issue: ParseResult.ParseIssue) => Effect.Effect<never>
 const suspended = (ast: AST.AST, onIssue: OnIssue): AST.AST =>
   new AST.Suspend(() => ast, {
     ...multipartOf(ast),
-    [AST.ParseOptionsAnnotationId]: { errors: "all" },
+    [AST.ParseOptionsAnnotationId]: { errors: holdsItself(ast) ? "first" : "all" },
     [AST.DecodingFallbackAnnotationId]: onIssue
   })
 
@@ -38,10 +38,11 @@ const suspended = (ast: AST.AST, onIssue: OnIssue): AST.AST =>
 const bounded = (ast: AST.AST, onIssue: OnIssue): AST.AST => {
   const decode = ParseResult.decodeUnknown(Schema.make<unknown, unknown>(ast))
   const encode = ParseResult.encodeUnknown(Schema.make<unknown>(ast))
+  const isRecursive = holdsItself(ast)
   return new AST.Declaration(
     [],
     () => (input, options) => {
-      const decoded = decode(input, { ...options, errors: isSmall(input) ? "all" : "first" })
+      const decoded = decode(input, { ...options, errors: !isRecursive && isSmall(input) ? "all" : "first" })
       return Either.isEither(decoded) && Either.isRight(decoded) ? decoded : Effect.catchAll(decoded, onIssue)
     },
     () => (value, options) => encode(value, options),
@@ -72,4 +73,29 @@ const isSmall = (input: unknown): boolean => {
     rest.push(...members)
   }
   return true
+}
+
+/** It may: of a union that holds itself, everything that is wrong doubles with each level of the input. */
+const holdsItself = (ast: AST.AST, seen = new Set<AST.AST>()): boolean => {
+  if (seen.has(ast)) return false
+  seen.add(ast)
+  const of = (inner: AST.AST) => holdsItself(inner, seen)
+  switch (ast._tag) {
+    case "Suspend":
+      return true
+    case "Refinement":
+      return of(ast.from)
+    case "Transformation":
+      return of(ast.from) || of(ast.to)
+    case "Union":
+      return ast.types.some(of)
+    case "TupleType":
+      return [...ast.elements, ...ast.rest].some(({ type }) => of(type))
+    case "TypeLiteral":
+      return [...ast.propertySignatures, ...ast.indexSignatures].some(({ type }) => of(type))
+    case "Declaration":
+      return ast.typeParameters.some(of)
+    default:
+      return false
+  }
 }

@@ -37,15 +37,17 @@ const wide =
 
 /** At most so many columns of a visible text, with `…` where something is left out. */
 export const cut = (text: string, columns: number): string => {
-  if (widthOf(text) <= columns) return text
-  let kept = ""
-  let width = 1
+  // As much as fits beside `…`. The text may be very long: no more of it is looked at than is needed.
+  let kept = 0
+  let width = 0
+  let at = 0
   for (const char of text) {
     width += widthOf(char)
-    if (width > columns) break
-    kept += char
+    if (width > columns) return `${text.slice(0, kept)}…`
+    at += char.length
+    if (width < columns) kept = at
   }
-  return `${kept}…`
+  return text
 }
 
 /** Filled up with spaces to so many columns. */

@@ -74,8 +74,8 @@ const event: FastCheck.Arbitrary<Catalogue.EventEntry> = FastCheck.record({
 const catalogue: FastCheck.Arbitrary<Catalogue.Catalogue> = FastCheck.record({
   format: FastCheck.constant("effect-registrar/catalogue" as const),
   version: FastCheck.constant(1 as const),
-  errors: FastCheck.array(error, { minLength: 1, maxLength: 3 }),
-  auditEvents: FastCheck.array(event, { minLength: 1, maxLength: 2 })
+  errors: FastCheck.uniqueArray(error, { minLength: 1, maxLength: 3, selector: ({ id, status }) => `${status} ${id}` }),
+  auditEvents: FastCheck.uniqueArray(event, { minLength: 1, maxLength: 2, selector: ({ type }) => type })
 })
 
 /** The tags with their attributes' names, but those that are there once for each paragraph, parameter or name in a text. */
@@ -169,3 +169,96 @@ const known = new Set(
     ].flatMap(tagsOf)
   })
 )
+
+describe("a hostile file", () => {
+  const entry = { id: "a", status: 400, reason: "", title: "", message: "", isDefault: true, exceptions: [] }
+  const errorWith = (fields: unknown, more: object = {}) => ({ ...entry, extension: "x", fields, headers: {}, ...more })
+  const eventOf = (type: string) => ({ type, level: "INFO", title: "", message: "", extension: "x", fields: {} })
+  const read = (errors: ReadonlyArray<unknown>, auditEvents: ReadonlyArray<unknown> = []) =>
+    Catalogue.fromJson(JSON.stringify({ format: "effect-registrar/catalogue", version: 1, errors, auditEvents }))
+  const problemOf = (...given: Parameters<typeof read>) => Either.getOrThrow(Either.flip(read(...given))).message
+  const diffOf = (before: unknown, after: unknown) =>
+    Catalogue.diff(Either.getOrThrow(read([errorWith(before)])), Either.getOrThrow(read([errorWith(after)])))
+  const object = (schema: unknown, definitions: object) => ({
+    type: "object",
+    properties: { a: schema },
+    required: ["a"],
+    $defs: definitions
+  })
+  const reference = (name: string) => ({ $ref: `#/$defs/${name}` })
+  const dag = (leaf: string) =>
+    object(
+      reference("d0"),
+      Object.fromEntries(
+        Array.from({ length: 40 }, (_, nth) => [
+          `d${nth}`,
+          nth === 39 ? { type: leaf } : { anyOf: [reference(`d${nth + 1}`), { items: reference(`d${nth + 1}`) }] }
+        ])
+      )
+    )
+  const chain = (leaf: string) =>
+    object(
+      reference("d0"),
+      Object.fromEntries(
+        Array.from({ length: 5000 }, (_, nth) => [
+          `d${nth}`,
+          nth === 4999 ? { type: leaf } : { type: "array", items: reference(`d${nth + 1}`) }
+        ])
+      )
+    )
+
+  it("is refused where it is nested too deeply", () => {
+    for (const levels of [300, 5000, 100_000]) {
+      const nested = "[".repeat(levels) + "]".repeat(levels)
+      const json = JSON.stringify({
+        format: "effect-registrar/catalogue",
+        version: 1,
+        errors: [errorWith({ a: "NESTED" })]
+      })
+      const failed = Either.flip(Catalogue.fromJson(json.replace('"NESTED"', nested)))
+      assert.strictEqual(Either.getOrThrow(failed).message, "it is nested deeper than 256 levels")
+    }
+  })
+
+  it("is refused where something is there twice", { timeout: 2000 }, () => {
+    const twice = Array.from({ length: 3000 }, () => errorWith({}))
+    assert.strictEqual(problemOf(twice), "the catalogue is damaged at 'errors.1': 'a' with 400 is there twice")
+    assert.strictEqual(
+      problemOf([errorWith({}), errorWith({}, { status: 401 })], [eventOf("b"), eventOf("c"), eventOf("b")]),
+      "the catalogue is damaged at 'auditEvents.2': 'b' is there twice"
+    )
+  })
+
+  it("is compared in time, whatever refers to what", { timeout: 15_000 }, () => {
+    for (const make of [dag, chain]) {
+      assert.deepStrictEqual(diffOf(make("string"), make("string")), [])
+      // What cannot be understood is taken for another type.
+      assert.deepStrictEqual(
+        diffOf(make("string"), make("number")).map(({ kind, breaks }) => ({ kind, breaks })),
+        [{ kind: "field retyped", breaks: true }]
+      )
+      const described = { ...make("string"), description: "Another one" }
+      assert.deepStrictEqual(diffOf(make("string"), described), [])
+    }
+  })
+
+  it("is compared in time, however many of its Schemas are large", { timeout: 15_000 }, () => {
+    const many = (leaf: string) => Array.from({ length: 200 }, (_, nth) => errorWith(dag(leaf), { id: `a${nth}` }))
+    const changes = Catalogue.diff(Either.getOrThrow(read(many("string"))), Either.getOrThrow(read(many("number"))))
+    assert.lengthOf(changes, 200)
+  })
+
+  it("is compared in time, however many statuses and fields it has", { timeout: 15_000 }, () => {
+    const numbers = Array.from({ length: 20_000 }, (_, nth) => nth)
+    const fields = {
+      properties: Object.fromEntries(numbers.map((nth) => [`f${nth}`, {}])),
+      required: numbers.map(String)
+    }
+    const all = read([errorWith(fields), ...numbers.map((status) => errorWith({}, { id: "b", status }))])
+    const others = read([
+      errorWith({ ...fields, title: "Another" }),
+      ...numbers.map((status) => errorWith({}, { id: "b", status: -1 - status }))
+    ])
+    assert.lengthOf(Catalogue.diff(Either.getOrThrow(all), Either.getOrThrow(others)), 40_000)
+  })
+})

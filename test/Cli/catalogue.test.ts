@@ -1,7 +1,7 @@
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Stream, TestClock } from "effect"
+import { Effect, Either, Fiber, Stream, TestClock } from "effect"
 import { spawn } from "node:child_process"
 import { createRequire } from "node:module"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -104,6 +104,87 @@ describe("catalogue", () => {
     })
   )
 
+  inFolder("never writes over the module", (write) =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const text = `export default { name: "zoo", errors: [], exceptions: [], auditEvents: [], layer: {} }`
+      const file = yield* write("module.mjs", text)
+      const link = `${file}.link.mjs`
+      yield* fs.symlink(file, link)
+      for (const [module, output] of [
+        [file, file],
+        [file, link],
+        [link, file],
+        [file, join(file, "..", ".", "module.mjs")]
+      ] as const) {
+        const { code, err, out } = yield* run(module, "-o", output)
+        assert.deepStrictEqual({ code, out }, { code: 2, out: "" })
+        assert.include(err, `'${output}' is the module '${module}' itself`)
+        assert.strictEqual(yield* fs.readFileString(file), text)
+      }
+      assert.deepStrictEqual(yield* run(file, "-o", `${file}.md`), { code: 0, out: "", err: "" })
+    })
+  )
+
+  inFolder("documents apis, and what they share with extensions once", (write) =>
+    Effect.gen(function* () {
+      const source = (name: string) => JSON.stringify(resolve("src", name))
+      const file = yield* write(
+        "library.mjs",
+        `import { HttpApiEndpoint, HttpApiGroup } from "@effect/platform"
+         import * as ApiError from ${source("ApiError.ts")}
+         import * as Extension from ${source("Extension.ts")}
+         import * as RegisteredApi from ${source("RegisteredApi.ts")}
+         class Lent extends ApiError.make()("books-lent", { status: 409, message: "The book is lent" }) {}
+         class Closed extends ApiError.make()("library-closed", { status: 503, message: "Closed" }) {}
+         export const Books = Extension.make("books", { errors: [Lent] })
+         const group = HttpApiGroup.make("loans").add(HttpApiEndpoint.post("lend", "/loans").addError(Lent).addError(Closed))
+         export class Library extends RegisteredApi.make("library").add(group) {}
+         export const list = [Library]`
+      )
+      const { code, err, out } = yield* run(file, "--format", "json")
+      assert.deepStrictEqual({ code, err }, { code: 0, err: "" })
+      const { errors } = Either.getOrThrow(Catalogue.fromJson(out))
+      assert.deepStrictEqual(
+        errors.slice(0, 2).map(({ id, extension }) => ({ id, extension })),
+        [
+          { id: "books-lent", extension: "books" },
+          { id: "library-closed", extension: "library" }
+        ]
+      )
+    })
+  )
+
+  inFolder("survives whatever else a module exports", (write) =>
+    Effect.gen(function* () {
+      const good = (name: string) => `{ name: "${name}", errors: [], exceptions: [], layer: {},
+        auditEvents: [{ type: "${name}-event", level: "Info", text: "Text", fields: {},
+          template: { _tag: "Right", right: { text: "Text", parameters: [], parts: ["Text"] } } }] }`
+      const file = yield* write(
+        "odd.mjs",
+        `const no = () => { throw new Error("x") }
+         export const a = new Proxy({}, { ownKeys: no, getPrototypeOf: () => Object.prototype })
+         export const b = new Proxy({}, { get: no, getPrototypeOf: no })
+         const revoked = Proxy.revocable([], {})
+         revoked.revoke()
+         export const c = revoked.proxy
+         export const d = new Proxy(function () {}, { get: no, has: no })
+         export const cyclic = []
+         cyclic.push(cyclic, cyclic, { cyclic })
+         export const matrix = Array.from({ length: 3000 }, () => Array.from({ length: 3000 }, () => ({})))
+         export const bytes = new Uint8Array(100_000_000)
+         export const y = new Array(2 ** 32 - 1)
+         export const z = { last: ${good("last")} }
+         export default [${good("first")}]`
+      )
+      const begun = performance.now()
+      const { code, err, out } = yield* run(file, "--format", "json")
+      assert.isBelow(performance.now() - begun, 5000)
+      assert.deepStrictEqual({ code, err }, { code: 0, err: "" })
+      for (const name of ["first", "last"]) assert.include(out, `"${name}-event"`)
+    })
+  )
+
   inFolder("says what is wrong with a module", (write) =>
     Effect.gen(function* () {
       const empty = yield* write("empty.mjs", "export const one = 1")
@@ -123,7 +204,11 @@ describe("catalogue", () => {
         [["./missing.js"], "The module './missing.js' is not there"],
         [["."], "The module '.' is a folder"],
         [["no-such-package"], "neither a file 'no-such-package' here, nor a package"],
-        [[empty], "exports no extension"],
+        [["cat/missing.mjs"], "There is neither a file 'cat/missing.mjs' here, nor a package that has it"],
+        [["cat.mjs"], "There is neither a file 'cat.mjs' here, nor a package that has it"],
+        [["@acme/cat"], "neither a file '@acme/cat' here, nor a package of that name"],
+        [["@acme/cat/missing.js"], "neither a file '@acme/cat/missing.js' here, nor a package that has it"],
+        [[empty], "exports neither an extension nor an api made with RegisteredApi.make"],
         [[throwing], "cannot be loaded: no \\u001b[31m database"],
         [[broken], "cannot be loaded"],
         [[importing], "cannot be loaded"],
@@ -225,6 +310,14 @@ describe("catalogue diff", () => {
       const good = yield* write("good.json", json())
       const bad = yield* write("bad.json", "{")
       const other = yield* write("other.json", "{}")
+      const deep = yield* write(
+        "deep.json",
+        json((text) => text.replace('"fields": {', `"fields": { "deep": ${"[".repeat(5000)}${"]".repeat(5000)},`))
+      )
+      const twice = yield* write(
+        "twice.json",
+        json((text) => text.replace('"errors": [', `"errors": [${JSON.stringify(expected.errors[0])},`))
+      )
       const later = yield* write(
         "later.json",
         json((text) => text.replace('"version": 1', '"version": 2'))
@@ -237,6 +330,8 @@ describe("catalogue diff", () => {
         [[bad, good], "it is no JSON"],
         [[good, other], "it is no catalogue"],
         [[good, later], "version 2"],
+        [[good, deep], "nested deeper than 256 levels"],
+        [[twice, good], "the catalogue is damaged at 'errors.1': 'auth-session-expired' with 401 is there twice"],
         [[good, good, "--jsn"], "--jsn"]
       ] as const) {
         const { code, err, out } = yield* run("diff", ...args)
@@ -258,7 +353,7 @@ describe("the program", () => {
 
   const program = (
     args: ReadonlyArray<string>,
-    options: { readonly cwd?: string; readonly nodeOptions?: string } = {}
+    options: { readonly cwd?: string; readonly nodeOptions?: string; readonly readAfter?: number } = {}
   ) =>
     Effect.async<{ readonly code: number | null; readonly out: string; readonly err: string }>((resume) => {
       const child = spawn(process.execPath, ["--import", tsx, resolve("src/bin.ts"), "catalogue", ...args], {
@@ -267,7 +362,7 @@ describe("the program", () => {
       })
       let out = ""
       let err = ""
-      child.stdout.on("data", (data) => (out += data))
+      setTimeout(() => child.stdout.on("data", (data) => (out += data)), options.readAfter ?? 0)
       child.stderr.on("data", (data) => (err += data))
       child.on("close", (code) => resume(Effect.succeed({ code, out, err })))
     })
@@ -283,6 +378,45 @@ describe("the program", () => {
       const { code, err, out } = yield* program([open, "--format", "json"])
       assert.deepStrictEqual({ code, err }, { code: 0, err: "" })
       assert.strictEqual(out, Catalogue.toJson(expected))
+    }).pipe(Effect.provide(NodeContext.layer))
+  )
+
+  it.live("ends with its own sentence and code, whatever the module has started", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const server = join(folder, "server.mjs")
+      yield* fs.writeFileString(
+        server,
+        `import { createServer } from "node:http"
+         createServer().listen(0)
+         setTimeout(() => {
+           console.error("my own error")
+           process.exit(7)
+         }, 700)\n`
+      )
+      const { code, err, out } = yield* program([server])
+      assert.deepStrictEqual({ code, out }, { code: 2, out: "" })
+      assert.match(err, /^[^\n]*exports neither an extension nor an api made with RegisteredApi.make[^\n]*\n$/)
+    }).pipe(Effect.provide(NodeContext.layer))
+  )
+
+  it.live("prints everything to a pipe that is read late", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const large = join(folder, "large.mjs")
+      yield* fs.writeFileString(
+        large,
+        `const text = "Text ".repeat(1000)
+         const event = (nth) => ({ type: "zoo-" + nth, level: "Info", text, fields: {},
+           template: { _tag: "Right", right: { text, parameters: [], parts: [text] } } })
+         export default { name: "zoo", errors: [], exceptions: [], layer: {},
+           auditEvents: Array.from({ length: 500 }, (_, nth) => event(nth)) }
+         setInterval(() => {}, 1000)`
+      )
+      const { code, err, out } = yield* program([large, "--format", "json"], { readAfter: 4000 })
+      assert.deepStrictEqual({ code, err }, { code: 0, err: "" })
+      assert.isAbove(out.length, 2_500_000)
+      assert.isTrue(Either.isRight(Catalogue.fromJson(out)))
     }).pipe(Effect.provide(NodeContext.layer))
   )
 
@@ -302,6 +436,12 @@ describe("the program", () => {
       const { code, err, out } = yield* program(["zoo-errors"], { cwd: folder })
       assert.deepStrictEqual({ code, err }, { code: 0, err: "" })
       assert.include(out, "# Errors and audit events")
+      const missing = yield* program(["zoo-errors/missing.mjs"], { cwd: folder })
+      assert.deepStrictEqual(missing, {
+        code: 2,
+        out: "",
+        err: "There is neither a file 'zoo-errors/missing.mjs' here, nor a package that has it\n"
+      })
     }).pipe(Effect.provide(NodeContext.layer))
   )
 })

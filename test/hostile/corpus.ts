@@ -204,6 +204,23 @@ const bodies: ReadonlyArray<Hostile> = [
   post("many members", 200, `{"name":"tea","count":2,${Array.from({ length: 5000 }, (_, n) => `"m${n}":1`).join(",")}}`)
 ]
 
+const nested = (depth: number, more = "") => `${`{${more}"child":`.repeat(depth)}null${"}".repeat(depth)}`
+
+const trees: ReadonlyArray<Hostile> = [
+  post("a tree", 200, `{"a":${nested(1)}}`, undefined, "/forest"),
+  post("a tree that fits nowhere, 100 deep", 400, `{"a":${nested(100)}}`, undefined, "/forest"),
+  post("names of 50,000 characters", 400, `{"${"k".repeat(50_000)}":1}`, undefined, "/forest"),
+  post(
+    "1,000 wrong trees",
+    400,
+    `{${Array.from({ length: 1000 }, (_, n) => `"${n}":1`).join()}}`,
+    undefined,
+    "/forest"
+  ),
+  post("names that change the direction", 400, '{"\u202e\u200b":1}', undefined, "/forest"),
+  post("names of what objects have", 400, '{"__proto__":1,"constructor":1,"toString":1}', undefined, "/forest")
+]
+
 const contentTypes: ReadonlyArray<Hostile> = [
   ...[
     "application/xml",
@@ -361,6 +378,7 @@ export const corpus: ReadonlyArray<Hostile> = [
   ...paths,
   ...oddPaths,
   ...bodies,
+  ...trees,
   ...contentTypes,
   ...uploads,
   ...sizes,

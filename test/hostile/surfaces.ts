@@ -12,7 +12,15 @@ import {
   Multipart
 } from "@effect/platform"
 import { Effect, Layer, Option, Schema } from "effect"
-import { ApiError, ErrorRegistry, Extension, HttpErrors, RegisteredApi, Registrar } from "../../src/index.js"
+import {
+  ApiError,
+  BuiltInErrors,
+  ErrorRegistry,
+  Extension,
+  HttpErrors,
+  RegisteredApi,
+  Registrar
+} from "../../src/index.js"
 import { maxBody, maxFile } from "./corpus.js"
 
 export class NoItem extends ApiError.make<NoItem>()("shop-no-item", {
@@ -37,11 +45,28 @@ export const Shop = Extension.make("shop", {
 
 const Item = Schema.Struct({ name: Schema.NonEmptyString, count: Schema.Int })
 const Id = Schema.Struct({ id: Schema.NumberFromString.pipe(Schema.int()) })
+
+interface Tree {
+  readonly child: Tree | null
+}
+/** Two members that only their ends tell apart, and names that the client chooses. */
+const Leafy = Schema.Struct({ leaf: Schema.Int, child: Schema.suspend((): Schema.Schema<Tree> => AnyTree) })
+const Bare = Schema.Struct({ bare: Schema.Int, child: Schema.suspend((): Schema.Schema<Tree> => AnyTree) })
+const AnyTree = Schema.Union(Leafy, Bare, Schema.Struct({ child: Schema.Null })) as unknown as Schema.Schema<Tree>
+const Forest = Schema.Record({ key: Schema.String, value: AnyTree })
+
 const Upload = Schema.Struct({ file: Multipart.SingleFileSchema })
 
 const show = ({ id }: typeof Id.Type) => (id === 404 ? new NoItem({ id }) : Effect.succeed({ id }))
 const secret = "hunter2"
 const boom = Effect.die(new Error(`the password is ${secret}`))
+
+const plant = Effect.as(HttpServerRequest.schemaBodyJson(Forest), HttpServerResponse.empty({ status: 200 }))
+
+const German = Layer.merge(
+  ErrorRegistry.translation("de", Shop.errors, { "shop-no-item": "{id} gibt es nicht" }),
+  ErrorRegistry.translation("de", BuiltInErrors.builtIns, { "not-found": "Das gibt es nicht" })
+)
 
 /** What a handler of each surface does with the causes of a test. */
 export type Failing = Effect.Effect<never, NoItem | SoldOut>
@@ -58,6 +83,7 @@ const makeApi = (failing: Failing) => {
           .setPayload(HttpApiSchema.Multipart(Upload, { maxFileSize: Option.some(maxFile) }))
           .addSuccess(Schema.Void, { status: 200 })
       )
+      .add(HttpApiEndpoint.post("plant", "/forest").setPayload(Forest).addSuccess(Schema.Void, { status: 200 }))
       .add(HttpApiEndpoint.get("boom", "/boom").addSuccess(Schema.Void))
       .add(HttpApiEndpoint.get("failing", "/failing").addError(NoItem).addError(SoldOut))
   )
@@ -66,10 +92,11 @@ const makeApi = (failing: Failing) => {
       .handle("show", ({ path }) => show(path))
       .handle("add", ({ payload }) => Effect.succeed(payload))
       .handle("upload", () => Effect.void)
+      .handle("plant", () => Effect.void)
       .handle("boom", () => boom)
       .handle("failing", () => failing)
   )
-  return RegisteredApi.layer(Api).pipe(Layer.provide(Items), Layer.provide(Shop.layer))
+  return RegisteredApi.layer(Api).pipe(Layer.provide(Items), Layer.provide([Shop.layer, German]))
 }
 
 const makeRoutes = (failing: Failing) =>
@@ -89,9 +116,10 @@ const makeRoutes = (failing: Failing) =>
       "/upload",
       withLimits(Effect.as(HttpServerRequest.schemaBodyMultipart(Upload), HttpServerResponse.empty({ status: 200 })))
     ),
+    HttpLayerRouter.add("POST", "/forest", plant),
     HttpLayerRouter.add("GET", "/boom", boom),
     HttpLayerRouter.add("GET", "/failing", failing)
-  ).pipe(Layer.provide(Shop.layer))
+  ).pipe(Layer.provide([Shop.layer, German]))
 
 /** All of it is one handler, with the router of plain pipelines inside. */
 const makePipeline = (failing: Failing) => {
@@ -105,6 +133,7 @@ const makePipeline = (failing: Failing) => {
       "/upload",
       withLimits(Effect.as(HttpServerRequest.schemaBodyMultipart(Upload), HttpServerResponse.empty({ status: 200 })))
     ),
+    HttpRouter.post("/forest", plant),
     HttpRouter.get("/boom", boom),
     HttpRouter.get("/failing", failing)
   )
@@ -115,7 +144,7 @@ const makePipeline = (failing: Failing) => {
       const handled = Effect.provideService(HttpErrors.handle(app), ErrorRegistry.ErrorRegistry, registry)
       yield* router.addGlobalMiddleware(() => handled as never)
     })
-  ).pipe(Layer.provide(Shop.layer))
+  ).pipe(Layer.provide([Shop.layer, German]))
 }
 
 const options: Registrar.Options = { disableListenLog: true, maxBodySize: maxBody, source: "hostile" }

@@ -86,7 +86,7 @@ describe("a reason", () => {
     [Schema.TemplateLiteral("a-", Schema.Number), "hunter2", "is not valid"],
     [Schema.instanceOf(Map), "hunter2", "is not valid"],
     [Schema.OptionFromSelf(Schema.String), "hunter2", "is not valid"],
-    [Schema.Redacted(Schema.NumberFromString), "hunter2", "must be a number"],
+    [Schema.Redacted(Schema.NumberFromString), "hunter2", "is not valid"],
     [Schema.String.pipe(Schema.filter((text) => text.length > 9)), "hunter2", "is not valid"],
     [Schema.Struct({}).pipe(Schema.omit()), null, "must be an object"]
   ]
@@ -158,6 +158,82 @@ describe("a reason", () => {
   })
 })
 
+describe("what is Redacted", () => {
+  const Secret = Schema.Redacted(Schema.Literal("s3cret"))
+  const Secrets = Schema.Union(Secret, Schema.Redacted(Schema.Literal("t0ken")))
+  const cases: ReadonlyArray<readonly [name: string, schema: Schema.Schema.AnyNoContext, input: unknown]> = [
+    ["a literal", Secret, "x"],
+    ["a union of them", Secrets, "x"],
+    ["a union within", Schema.Redacted(Schema.Literal("s3cret", "t0ken")), "x"],
+    ["a pattern", Schema.Redacted(Schema.String.pipe(Schema.pattern(/^s3cret$/))), "x"],
+    ["its decoded form", Schema.RedactedFromSelf(Schema.Literal("s3cret")), "x"],
+    ["what is parsed first", Schema.parseJson(Secret), '"x"'],
+    ["what has a filter of its own", Secret.pipe(Schema.filter(() => false)), "s3cret"]
+  ]
+
+  for (const [name, schema, input] of cases) {
+    it(`is not told: ${name}`, () => {
+      assert.deepStrictEqual(told(schema, input), ["is not valid"])
+    })
+  }
+
+  it("is not told where a form is found by it", () => {
+    const One = Schema.Struct({ key: Secret, a: Schema.String })
+    const Other = Schema.Struct({ key: Schema.Redacted(Schema.Literal("t0ken")), b: Schema.String })
+    assert.deepStrictEqual(told(Schema.Union(One, Other), { key: "x" }), ["key is not valid"])
+    assert.deepStrictEqual(told(Schema.Array(Schema.Union(One, Other)), [{ key: "x" }]), ["[0].key is not valid"])
+    assert.deepStrictEqual(told(Schema.Union(One, Schema.Struct({ key: Schema.Literal("c") })), { key: "x" }), [
+      "key is not valid"
+    ])
+  })
+
+  it("is told to be missing, and as the author says it", () => {
+    const Login = Schema.Struct({
+      pin: Secret,
+      card: Schema.Redacted(Schema.Struct({ number: Schema.String, code: Schema.Literal("s3cret") })),
+      password: Schema.Redacted(
+        Schema.String.pipe(Schema.minLength(8, { message: () => "must have at least 8 characters" }))
+      )
+    })
+    assert.deepStrictEqual(told(Login, { card: { code: "x" }, password: "x" }), [
+      "pin is missing",
+      "card.number is missing",
+      "card.code is not valid",
+      "password must have at least 8 characters"
+    ])
+  })
+})
+
+describe("a parameter that is given more than once", () => {
+  const Query = Schema.Struct({
+    limit: Schema.optional(Schema.NumberFromString),
+    sort: Schema.optional(Schema.Literal("up", "down")),
+    ids: Schema.optional(Schema.Union(Schema.NumberFromString, Schema.Array(Schema.NumberFromString))),
+    json: Schema.optional(Schema.parseJson(Schema.Struct({ a: Schema.String })))
+  })
+  const inQuery = (input: unknown) =>
+    issuesOf(issueOf(Query, input), "query").map(({ path, reason }) => `${path} ${reason}`)
+
+  it("is told to be so", () => {
+    assert.deepStrictEqual(inQuery({ limit: ["2", "3"], sort: ["up", "up"], json: ["{}", "{}"] }), [
+      "limit is given more than once",
+      "sort is given more than once",
+      "json is given more than once"
+    ])
+  })
+
+  it("is none where several are expected, nor in a JSON text or a body", () => {
+    assert.deepStrictEqual(inQuery({ ids: ["1", "x"], json: '{"a":["x"]}' }), [
+      "ids[1] must be a number",
+      "json.a must be a string"
+    ])
+    assert.deepStrictEqual(
+      issuesOf(issueOf(Query, { limit: ["2", "3"] }), "body").map(({ reason }) => reason),
+      ["must be a string"]
+    )
+  })
+})
+
 describe("of several forms", () => {
   const Circle = Schema.Struct({ kind: Schema.Literal("circle"), radius: Schema.Number })
   const Square = Schema.Struct({ kind: Schema.Literal("square"), side: Schema.Number })
@@ -207,6 +283,27 @@ describe("whatever the Schema and the input", () => {
     assert.isAtMost(long!.path.length, 200)
     const message = () => "long".repeat(100_000)
     assert.isAtMost(issuesOf(issueOf(Schema.Number.annotations({ message }), "x"))[0]!.reason.length, 200)
+  })
+
+  it("a key of nine megabytes takes no time", () => {
+    const Items = Schema.Record({
+      key: Schema.String,
+      value: Schema.Struct(Object.fromEntries(Array.from({ length: atMost }, (_, n) => [`f${n}`, Schema.String])))
+    })
+    for (const letter of ["k", "1", "-", "\u0301"]) {
+      const issue = issueOf(Items, { [letter.repeat(9_000_000)]: {} })
+      const start = performance.now()
+      assert.lengthOf(issuesOf(issue), atMost)
+      assert.isBelow(performance.now() - start, 500, letter)
+    }
+  })
+
+  it("nothing in a key turns the direction of writing or hides", () => {
+    const Keys = Schema.Record({ key: Schema.String, value: Schema.Number })
+    assert.deepStrictEqual(told(Keys, { "a\u202eb": "x", "c\u200b\u200d\u2060d": "x" }), [
+      '["a\\u202eb"] must be a number',
+      '["c\\u200b\\u200d\\u2060d"] must be a number'
+    ])
   })
 
   it("what is told is one line, of characters that are seen", () => {

@@ -1,7 +1,7 @@
 import { Multipart } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Exit, Stream } from "effect"
+import { Chunk, Effect, Exit, Option, Stream } from "effect"
 import fc from "fast-check"
 import * as Parts from "../../src/internal/multipart.js"
 
@@ -122,5 +122,19 @@ describe("parts", () => {
       const parts = Parts.parts(Stream.fromIterable(body), headersOf("x-y"))
       assertMalformed(yield* Effect.exit(Parts.persisted(parts)), "persisted")
     }).pipe(Effect.provide(NodeContext.layer))
+  )
+
+  it.live("are a thousand at most, unless the application says otherwise", () =>
+    Effect.gen(function* () {
+      const body = (count: number) => [encode(`${field("a", "1").repeat(count)}--x-y--`)]
+      assert.isTrue(Exit.isSuccess(yield* read(body(1000))))
+      const reasonOf = (exit: Exit.Exit<unknown, unknown>) =>
+        Exit.isFailure(exit) && exit.cause._tag === "Fail" && exit.cause.error instanceof Multipart.MultipartError
+          ? exit.cause.error.reason
+          : undefined
+      assert.strictEqual(reasonOf(yield* read(body(1001))), "TooManyParts")
+      assert.isTrue(Exit.isSuccess(yield* Multipart.withMaxParts(read(body(1001)), Option.some(2000))))
+      assert.strictEqual(reasonOf(yield* Multipart.withMaxParts(read(body(11)), Option.some(10))), "TooManyParts")
+    })
   )
 })

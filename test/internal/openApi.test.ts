@@ -48,6 +48,7 @@ class Zoo extends RegisteredApi.make("zoo").add(Badgers) {}
 
 interface Response {
   readonly description: string
+  readonly headers?: Readonly<Record<string, { readonly description?: string; readonly schema: unknown }>>
   readonly content: Readonly<Record<string, Media>>
 }
 interface Media {
@@ -111,6 +112,31 @@ describe("every error of a status", () => {
         assert.strictEqual(Schema.decodeUnknownSync(Body)(value).constructor, of)
       }
     }
+  })
+})
+
+describe("the id of the request", () => {
+  it("is a header of each error, and of nothing else", () => {
+    const responses = Object.values(document.paths)
+      .flatMap((path) => Object.values(path))
+      .flatMap(({ responses }) => Object.entries(responses))
+    for (const [status, { headers }] of responses) {
+      if (Number(status) < 400) assert.isUndefined(headers)
+      else {
+        assert.deepStrictEqual(Object.keys(headers!), ["x-request-id"])
+        const { description, ...rest } = headers!["x-request-id"]!
+        assert.isString(description)
+        assert.deepStrictEqual(rest, { schema: { type: "string" } })
+      }
+    }
+  })
+
+  it("takes no header away that is there", () => {
+    const own = { "retry-after": { schema: { type: "integer" } }, "x-request-id": { schema: { type: "string" } } }
+    const { responses } = structuredClone(document).paths["/badgers"]!["get"]!
+    const spec = { ...document, paths: { "/": { get: { responses: { 410: { ...responses[410], headers: own } } } } } }
+    const changed = transform(spec as never) as unknown as typeof spec
+    assert.deepStrictEqual(changed.paths["/"].get.responses[410].headers, own)
   })
 })
 
@@ -195,6 +221,7 @@ describe("the transformation", () => {
     const { responses } = mixed.paths["/"]!["get"]!
     // A success may look like an error.
     assert.notProperty(responses[200]!.content, problem)
+    for (const status of [200, 400]) assert.notProperty(responses[status], "headers")
     assert.notProperty(responses[400]!.content, problem)
     await validate(mixed)
   })

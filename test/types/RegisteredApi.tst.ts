@@ -6,8 +6,11 @@ import {
   HttpApiError,
   HttpApiGroup,
   HttpApiMiddleware,
+  HttpApiScalar,
   HttpApiSecurity,
+  HttpApiSwagger,
   HttpLayerRouter,
+  OpenApi,
   type Etag,
   type FileSystem,
   type HttpClient,
@@ -72,7 +75,9 @@ describe("an api", () => {
   })
 
   test("keeps its id, its groups and its errors", () => {
-    expect(RegisteredApi.make("zoo")).type.toBe<HttpApi.HttpApi<"zoo", never, BuiltInErrors.BadRequest>>()
+    expect(RegisteredApi.make("zoo")).type.toBe<
+      HttpApi.HttpApi<"zoo", never, BuiltInErrors.BadRequest, RegisteredApi.ServeItWithRegisteredApiLayer>
+    >()
     expect(RegisteredApi.layer).type.toBeCallableWith(Zoo.prefix("/v1"))
     expect(RegisteredApi.layer).type.toBeCallableWith(RegisteredApi.make("outer").addHttpApi(Zoo))
   })
@@ -85,6 +90,53 @@ describe("an api", () => {
     expect<FailureOf<"get">>().type.toBe<NoBadger | OfClient>()
     expect<FailureOf<"put">>().type.toBe<Lion | OfClient>()
     expect(makeClient()).type.toBeAssignableTo<Effect.Effect<unknown, never, HttpClient.HttpClient>>()
+    const ofGroup = HttpApiClient.group(Zoo, { group: "badgers", httpClient: {} as HttpClient.HttpClient })
+    expect(ofGroup).type.toBeAssignableTo<Effect.Effect<unknown>>()
+  })
+
+  test("does not compile where the platform serves it", () => {
+    const platforms = HttpApiBuilder.group(Zoo, "badgers", (handlers) =>
+      handlers.handle("get", () => effect<string>()).handle("put", () => effect<void>())
+    )
+    expect<Layer.Layer.Context<typeof platforms>>().type.toBe<never>()
+    const served = HttpLayerRouter.serve(HttpLayerRouter.addHttpApi(Zoo).pipe(Layer.provide(platforms)))
+    expect<Layer.Layer.Context<typeof served>>().type.toBe<
+      RegisteredApi.ServeItWithRegisteredApiLayer | HttpServer.HttpServer | OfPlatform
+    >()
+    const launch = (layer: Layer.Layer<never, unknown, HttpServer.HttpServer | OfPlatform>) => layer
+    // @ts-expect-error Type 'ServeItWithRegisteredApiLayer' is not assignable to type
+    launch(served)
+    expect<Layer.Layer.Context<ReturnType<typeof api>>>().type.toBe<
+      RegisteredApi.ServeItWithRegisteredApiLayer | HttpApiGroup.ApiGroup<"zoo", "badgers">
+    >()
+    const api = () => HttpApiBuilder.api(Zoo)
+  })
+
+  test("is documented by the platform, changed by it, and held by others", () => {
+    expect(OpenApi.fromApi).type.toBeCallableWith(Zoo)
+    expect(HttpApiScalar.layerHttpLayerRouter).type.toBeCallableWith({ api: Zoo, path: "/docs" })
+    expect(HttpApiSwagger.layerHttpLayerRouter).type.toBeCallableWith({ api: Zoo, path: "/docs" })
+
+    class Outer extends RegisteredApi.make("outer").addHttpApi(Zoo.prefix("/v1")).annotate(OpenApi.Title, "Outer") {}
+    const handlers = RegisteredApi.group(Outer, "badgers", (handlers) =>
+      handlers.handle("get", () => effect<string>()).handle("put", () => effect<void>())
+    )
+    expect(handlers).type.toBe<Layer.Layer<RegisteredApi.Group<"outer", "badgers">>>()
+    expect(Registrar.serve(RegisteredApi.layer(Outer).pipe(Layer.provide(handlers)))).type.toBe<Served>()
+    const makeClient = () => HttpApiClient.make(Outer)
+    expect<Effect.Effect.Context<ReturnType<typeof makeClient>>>().type.toBe<HttpClient.HttpClient>()
+
+    // Within an api of the platform its groups require it.
+    const platforms = HttpApiBuilder.group(HttpApi.make("outer").addHttpApi(Zoo), "badgers", (handlers) =>
+      handlers.handle("get", () => effect<string>()).handle("put", () => effect<void>())
+    )
+    expect<Layer.Layer.Context<typeof platforms>>().type.toBe<RegisteredApi.ServeItWithRegisteredApiLayer>()
+  })
+
+  test("still requires its middleware, whatever that provides", () => {
+    class Guard extends HttpApiMiddleware.Tag<Guard>()("Guard") {}
+    const Guarded = Zoo.middleware(Guard)
+    expect(Registrar.serve(RegisteredApi.layer(Guarded).pipe(Layer.provide(badgers)))).type.toBe<Served<Guard>>()
   })
 })
 
