@@ -21,6 +21,7 @@
  * // Too many failed logins from 192.0.2.7, try again in 15 minutes
  */
 import { Data, Either, Pipeable, Predicate, Schema, SchemaAST as AST } from "effect"
+import { globalValue } from "effect/GlobalValue"
 import type { Cause, Types } from "effect"
 import { givenOrAny, makeEncoder, pick, type Encoder, type Fields, type ServiceProblem } from "./internal/fields.js"
 import * as Answer from "./internal/answer.js"
@@ -257,7 +258,8 @@ const declare = (id: string, options: ErasedOptions) => {
 }
 
 const astByClass = new WeakMap<object, Schema.Schema.All["ast"]>()
-const classByInstance = new WeakMap<AST.AST, Any>()
+/** Shared with other copies of the library: one reads what an application has declared with another. */
+const classByInstance = globalValue("effect-registrar/ApiError/classByInstance", () => new WeakMap<AST.AST, Any>())
 
 /**
  * The class that a Schema is, or is an annotated copy of.

@@ -145,3 +145,10 @@ export const builtIns = [
  * @category errors
  */
 export type BuiltIn = InstanceType<(typeof builtIns)[number]>
+
+/**
+ * Whether the class is one of these.
+ *
+ * @category guards
+ */
+export const isBuiltIn = (error: ApiError.Any): boolean => builtIns.some((builtIn) => builtIn === error)

@@ -20,7 +20,7 @@ import { Effect, Layer } from "effect"
 import type * as ApiError from "./ApiError.js"
 import type * as AuditEvent from "./AuditEvent.js"
 import { AuditRegistry } from "./AuditRegistry.js"
-import { builtIns, type BuiltIn } from "./BuiltInErrors.js"
+import { isBuiltIn, type BuiltIn } from "./BuiltInErrors.js"
 import { ErrorRegistry } from "./ErrorRegistry.js"
 import type { IsLiteral } from "./internal/literal.js"
 import { report, settle } from "./Registration.js"
@@ -109,7 +109,6 @@ const registerAll = ({
       strays.push({ _tag: "Invalid", owner, name: id, problem: `the id does not start with '${owner}-'` })
       return false
     }
-    const isBuiltIn = (error: ApiError.Any) => builtIns.some((builtIn) => builtIn === error)
     const refusedErrors = yield* (yield* ErrorRegistry).register({
       owner,
       errors: errors.filter((error) => own(error.id)),

@@ -43,7 +43,7 @@ import { Cause, Context, Effect, Either, Layer, Option, Record, SchemaAST as AST
 import type { Schema, Scope } from "effect"
 import * as ApiError from "./ApiError.js"
 import { forgettingOnFailure, type AuditContext } from "./AuditContext.js"
-import { BadRequest, builtIns, UnsupportedMediaType, type BuiltIn } from "./BuiltInErrors.js"
+import { BadRequest, isBuiltIn, UnsupportedMediaType, type BuiltIn } from "./BuiltInErrors.js"
 import { Aborted, ErrorRegistry } from "./ErrorRegistry.js"
 import * as ApiGroup from "./internal/apiGroup.js"
 import type { AnyApi, AnyEndpoint, Handler } from "./internal/apiGroup.js"
@@ -215,7 +215,6 @@ const addApi = (api: AnyApi, options: Options, added: WeakSet<HttpLayerRouter.Ht
       else yield* router.add("GET", options.openapiPath, document.right)
     }
 
-    const isBuiltIn = (error: ApiError.Any) => builtIns.some((builtIn) => builtIn === error)
     const registry = yield* ErrorRegistry
     const refused = yield* registry.register({ owner: id, errors: [...errors].filter((error) => !isBuiltIn(error)) })
     yield* report([...refusals.values(), ...refused])
@@ -285,7 +284,7 @@ const answerable =
         if (defect instanceof Undecodable) {
           return Cause.fail(new BadRequest({ issues: issuesOf(defect.issue, defect.part) }))
         }
-        if (defect instanceof ApiGroup.Unacceptable) return Cause.fail(new UnsupportedMediaType())
+        if (defect instanceof ApiGroup.UnsupportedBody) return Cause.fail(new UnsupportedMediaType())
         return Cause.die(
           asException(defect, `'${endpoint}' has died with an error, which only a failure is answered with`)
         )
@@ -344,7 +343,7 @@ export const registrationOf = (
       [endpoint, group, api].flatMap(({ errorSchema }) => declaredBy(errorSchema, refuse))
     )
   )
-  const errors = [...new Set(declared)].filter((error) => !builtIns.some((builtIn) => builtIn === error))
+  const errors = [...new Set(declared)].filter((error) => !isBuiltIn(error))
   return { owner, errors, refusals: [...refusals.values()] }
 }
 

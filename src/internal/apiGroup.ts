@@ -6,7 +6,7 @@ import { HttpApi, HttpApiBuilder, HttpMethod, HttpServerRequest } from "@effect/
 import type { HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpServerResponse } from "@effect/platform"
 import { Context, Effect, Layer, Option, Record, Schema } from "effect"
 import type { Part } from "./issues.js"
-import { acceptFor } from "./mediaType.js"
+import { readerFor } from "./mediaType.js"
 import { watched } from "./undecodable.js"
 
 export type AnyApi = HttpApi.HttpApi.AnyWithProps
@@ -53,7 +53,7 @@ export const layer = (api: string, name: string, group: AnyGroup, build: Build) 
             const behind = yield* applying([...group.middlewares, ...original.middlewares])
             return {
               form: formOf(group, original),
-              handler: behind(withFullRequest ? (handler as Handler) : accepting(original, handler as Handler)),
+              handler: behind(withFullRequest ? (handler as Handler) : reading(original, handler as Handler)),
               uninterruptible
             }
           })
@@ -89,19 +89,19 @@ const bareEndpoint = (endpoint: AnyEndpoint): AnyEndpoint => {
 }
 
 /** The body is of a kind that the endpoint takes, or it is not read at all. */
-const accepting = ({ payloadSchema }: AnyEndpoint, handler: Handler): Handler => {
+const reading = ({ payloadSchema }: AnyEndpoint, handler: Handler): Handler => {
   if (Option.isNone(payloadSchema)) return handler
-  const accept = acceptFor(payloadSchema.value.ast)
+  const read = readerFor(payloadSchema.value.ast)
   return Effect.flatMap(request, (given) => {
-    const accepted = accept(given)
-    if (accepted === undefined) return Effect.die(new Unacceptable())
-    return accepted === given ? handler : Effect.provideService(handler, HttpServerRequest.HttpServerRequest, accepted)
+    const readable = read(given)
+    if (readable === undefined) return Effect.die(new UnsupportedBody())
+    return readable === given ? handler : Effect.provideService(handler, HttpServerRequest.HttpServerRequest, readable)
   })
 }
 
 /** The body is of a kind that the endpoint does not take. */
-export class Unacceptable {
-  readonly _tag = "Unacceptable"
+export class UnsupportedBody {
+  readonly _tag = "UnsupportedBody"
 }
 
 // Routes have their request.

@@ -10,9 +10,9 @@ import { membersOf } from "./union.js"
 type Kind = HttpApiSchema.Encoding["kind"] | "Multipart"
 
 /** The request as the platform reads it rightly, or nothing where the payload is never sent as this media type. */
-export type Accept = (request: HttpServerRequest.HttpServerRequest) => HttpServerRequest.HttpServerRequest | undefined
+export type Reader = (request: HttpServerRequest.HttpServerRequest) => HttpServerRequest.HttpServerRequest | undefined
 
-export const acceptFor = (payload: AST.AST): Accept => {
+export const readerFor = (payload: AST.AST): Reader => {
   const kinds = new Set<Kind>()
   const kindByMediaType = new Map<string, Kind>()
   for (const member of membersOf(payload)) {
