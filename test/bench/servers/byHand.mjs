@@ -1,6 +1,7 @@
 // Handlers without the library.
 import { HttpServerResponse } from "@effect/platform"
 import { Data, Effect } from "effect"
+import { randomBytes } from "node:crypto"
 
 export const ok = Effect.sync(() => HttpServerResponse.unsafeJson({ status: "ok", files: 3 }))
 
@@ -17,7 +18,7 @@ export const limited = Effect.suspend(() => new RateLimited({ ip: "192.0.2.7", m
             details: { ip, minutes }
           }
         },
-        { status: 429 }
+        { status: 429, headers: { vary: "accept", "x-request-id": randomBytes(8).toString("hex") } }
       )
     )
   )
