@@ -55,9 +55,20 @@ export interface AuditRecord extends Contents {
  *
  * @category constructors
  */
-export const make = (contents: Contents): AuditRecord => {
-  const { level, date, message, source } = contents
-  const { type, details, intent, requestId } = contents.event
+export const make = (contents: Contents): AuditRecord => build(contents)
+
+/** What is `undefined` is left out. */
+interface Given extends Omit<Contents, "event"> {
+  readonly event: {
+    readonly type: string
+    readonly details: Contents["event"]["details"]
+    readonly intent?: string | undefined
+    readonly requestId?: string | undefined
+  }
+}
+
+const build = ({ level, date, message, event: given, source }: Given): AuditRecord => {
+  const { type, details, intent, requestId } = given
   const event = {
     type,
     details,
@@ -97,16 +108,11 @@ export const fromEvent = (
   }
   const message = Either.isRight(event.template) ? MessageTemplate.render(event.template.right, details) : event.text
   return {
-    record: make({
+    record: build({
       level: toWire(event.level),
       date,
       message,
-      event: {
-        type: event.type,
-        details,
-        ...(intent === undefined ? {} : { intent }),
-        ...(context.requestId === undefined ? {} : { requestId: context.requestId })
-      },
+      event: { type: event.type, details, intent, requestId: context.requestId },
       source
     }),
     misfits: encoded.problems.map(({ field, problem }) => `${field} (${problem})`)

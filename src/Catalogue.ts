@@ -34,7 +34,7 @@ import { prefersJson } from "./internal/accept.js"
 import * as Anchors from "./internal/anchors.js"
 import { legible } from "./internal/legible.js"
 import * as RegisteredApi from "./RegisteredApi.js"
-import { settle, type InvalidDefinition, type Refusal, type RegistrationConflict } from "./Registration.js"
+import { settle, type InvalidDefinition, type RegistrationConflict } from "./Registration.js"
 
 export type {
   /**
@@ -107,24 +107,18 @@ export const fromExtensions = (
   apis: ReadonlyArray<HttpApi.HttpApi.Any> = []
 ): Effect.Effect<Catalogue, RegistrationConflict | InvalidDefinition> =>
   Effect.gen(function* () {
-    const registered = yield* Effect.forEach(extensions, (extension) => Effect.either(Extension.register(extension)))
-    const ofExtensions = registered.flatMap((result) => (Either.isLeft(result) ? refusalsOf(result.left) : []))
+    const ofExtensions = yield* Effect.forEach(extensions, Extension.registerAll)
     const registry = yield* ErrorRegistry.ErrorRegistry
     const ofApis = yield* Effect.forEach(apis, (api) => {
       const { owner, errors, refusals } = RegisteredApi.registrationOf(api)
       return Effect.map(registry.register({ owner, errors }), (refused) => [...refusals, ...refused])
     })
-    yield* settle([...ofExtensions, ...ofApis.flat()])
+    yield* settle([...ofExtensions, ...ofApis].flat())
     return yield* make
   }).pipe(
     Effect.provideServiceEffect(ErrorRegistry.ErrorRegistry, ErrorRegistry.make),
     Effect.provideServiceEffect(AuditRegistry.AuditRegistry, AuditRegistry.make)
   )
-
-const refusalsOf = (error: RegistrationConflict | InvalidDefinition): ReadonlyArray<Refusal> =>
-  error._tag === "RegistrationConflict"
-    ? error.conflicts.map((conflict): Refusal => ({ _tag: "Conflict", conflict }))
-    : error.definitions.map((definition): Refusal => ({ _tag: "Invalid", ...definition }))
 
 /**
  * As JSON, to be kept for `diff`. The same catalogue always has the same text.

@@ -96,7 +96,12 @@ export const register = (
 ): Effect.Effect<void, RegistrationConflict | InvalidDefinition, ErrorRegistry | AuditRegistry> =>
   Effect.flatMap(registerAll(extension), settle)
 
-const registerAll = ({
+/**
+ * The same, with what is refused as its result.
+ *
+ * @internal
+ */
+export const registerAll = ({
   name: owner,
   errors = [],
   exceptions = [],

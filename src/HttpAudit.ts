@@ -1,5 +1,6 @@
 /**
- * Gives every request its `AuditContext`, with an id that its log lines carry too, and lets its response go once what it added to the audit log is safe.
+ * Gives every request its `AuditContext`, with an id that its log lines carry too, and lets its response go once what it added to
+ * the audit log is safe.
  *
  * @example
  * import { HttpAudit } from "effect-registrar"

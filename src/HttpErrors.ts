@@ -205,10 +205,7 @@ export const serverAnswer =
   (status: ServerErrors.Status): ServerErrors.Answer => {
     const error = registry?.errorFor(status) ?? builtIns.find((builtIn) => builtIn.status === status)
     const answer = error === undefined ? Answer.make(partsOf(status)) : error.answer({})
-    const { headers } = answer
-    return options?.problemDetails === "always"
-      ? { status, headers, contentType: "application/problem+json", body: Answer.toProblem(answer, options) }
-      : { status, headers, contentType: "application/json", body: answer.body }
+    return { status, headers: answer.headers, ...Answer.inForm(answer, options?.problemDetails === "always", options) }
   }
 
 /** Of a status that has no definition. */

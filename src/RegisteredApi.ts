@@ -178,34 +178,26 @@ const addApi = (api: AnyApi, options: Options, added: WeakSet<HttpLayerRouter.Ht
     added.add(router)
 
     const id = idOf(api)
-    const refusals = new Map<string, Refusal>()
-    const refuse = (name: string, problem: string) =>
-      refusals.set(`${name} ${problem}`, { _tag: "Invalid", owner: id, name, problem })
+    const { refuse, refusals } = refusalsOf(id)
     if (Option.isNone(Context.getOption(api.annotations, ApiId))) refuse(id, madeByThePlatform)
     else if (idIsTaken(router, api)) refuse(id, "another api of this id is in the router: give each its own")
 
     const context = yield* Effect.context<never>()
     const outermost = yield* ApiGroup.applying(api.middlewares)
-    const errors = new Set<ApiError.Any>()
+    const declarations = declarationsOf(api, refuse)
     const routes: Array<HttpLayerRouter.Route> = []
-    const ofApi = declaredBy(api.errorSchema, refuse)
-    for (const [name, group] of Object.entries(api.groups)) {
+    for (const { declared, endpoint, group, name } of declarations) {
       const built = yield* ApiGroup.tagOf(id, name)
-      const ofGroup = declaredBy(group.errorSchema, refuse)
-      for (const endpoint of Object.values(group.endpoints)) {
-        const label = `${name}.${endpoint.name}`
-        const declared = [...declaredBy(endpoint.errorSchema, refuse), ...ofGroup, ...ofApi]
-        for (const error of declared) errors.add(error)
-        const form = ApiGroup.formOf(group, endpoint)
-        const found = built.find((each) => ApiGroup.isStillThe(each.form, form))
-        if (found === undefined) {
-          refuse(label, "it has changed since its handlers were built: give 'group' the api that 'layer' gets")
-        } else {
-          const handler = Effect.mapErrorCause(outermost(found.handler), answerable(`${id}.${label}`, declared)).pipe(
-            Effect.mapInputContext((given: Context.Context<never>) => Context.merge(context, given))
-          )
-          routes.push(routeOf(endpoint, handler, found.uninterruptible))
-        }
+      const label = `${name}.${endpoint.name}`
+      const form = ApiGroup.formOf(group, endpoint)
+      const found = built.find((each) => ApiGroup.isStillThe(each.form, form))
+      if (found === undefined) {
+        refuse(label, "it has changed since its handlers were built: give 'group' the api that 'layer' gets")
+      } else {
+        const handler = Effect.mapErrorCause(outermost(found.handler), answerable(`${id}.${label}`, declared)).pipe(
+          Effect.mapInputContext((given: Context.Context<never>) => Context.merge(context, given))
+        )
+        routes.push(routeOf(endpoint, handler, found.uninterruptible))
       }
     }
     yield* router.addAll(routes)
@@ -216,7 +208,7 @@ const addApi = (api: AnyApi, options: Options, added: WeakSet<HttpLayerRouter.Ht
     }
 
     const registry = yield* ErrorRegistry
-    const refused = yield* registry.register({ owner: id, errors: [...errors].filter((error) => !isBuiltIn(error)) })
+    const refused = yield* registry.register({ owner: id, errors: ownErrorsOf(declarations) })
     yield* report([...refusals.values(), ...refused])
   })
 
@@ -243,8 +235,36 @@ const documentOf = (api: AnyApi) =>
 
 const madeByThePlatform = "the api was made with HttpApi.make: make it with RegisteredApi.make"
 
+/** Each is told once. */
+const refusalsOf = (owner: string) => {
+  const refusals = new Map<string, Refusal>()
+  const refuse = (name: string, problem: string) =>
+    refusals.set(`${name} ${problem}`, { _tag: "Invalid", owner, name, problem })
+  return { refuse, refusals }
+}
+
+type Refuse = ReturnType<typeof refusalsOf>["refuse"]
+
+/** Every endpoint with what it may fail with: its own errors, those of its group, and of the api. */
+const declarationsOf = (api: AnyApi, refuse: Refuse) => {
+  const ofApi = declaredBy(api.errorSchema, refuse)
+  return Object.entries(api.groups).flatMap(([name, group]) => {
+    const ofGroup = declaredBy(group.errorSchema, refuse)
+    return Object.values(group.endpoints).map((endpoint) => ({
+      name,
+      group,
+      endpoint,
+      declared: [...declaredBy(endpoint.errorSchema, refuse), ...ofGroup, ...ofApi]
+    }))
+  })
+}
+
+/** Each once, in the order in which they are registered: the first error of a status is its default. */
+const ownErrorsOf = (declarations: ReturnType<typeof declarationsOf>): ReadonlyArray<ApiError.Any> =>
+  [...new Set(declarations.flatMap(({ declared }) => declared))].filter((error) => !isBuiltIn(error))
+
 /** The error classes of a Schema. What is none is refused. */
-const declaredBy = (schema: Schema.Schema.All, refuse: (name: string, problem: string) => void) =>
+const declaredBy = (schema: Schema.Schema.All, refuse: Refuse) =>
   membersOf(schema.ast).flatMap((ast) => {
     const error = ApiError.classOf(ast)
     if (error === undefined) {
@@ -334,16 +354,8 @@ export const registrationOf = (
   // Every api has these properties; the platform's type leaves them out.
   const api = given as unknown as AnyApi
   const owner = idOf(api)
-  const refusals = new Map<string, Refusal>()
-  const refuse = (name: string, problem: string) =>
-    refusals.set(`${name} ${problem}`, { _tag: "Invalid", owner, name, problem })
-  // In the order of `layer`: the first error of a status is its default.
-  const declared = Object.values(api.groups).flatMap((group) =>
-    Object.values(group.endpoints).flatMap((endpoint) =>
-      [endpoint, group, api].flatMap(({ errorSchema }) => declaredBy(errorSchema, refuse))
-    )
-  )
-  const errors = [...new Set(declared)].filter((error) => !isBuiltIn(error))
+  const { refuse, refusals } = refusalsOf(owner)
+  const errors = ownErrorsOf(declarationsOf(api, refuse))
   return { owner, errors, refusals: [...refusals.values()] }
 }
 

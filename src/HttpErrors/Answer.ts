@@ -77,18 +77,20 @@ export const make = (registry: Registry, options: Options = {}): Sender => {
     const varies = [answer.headers["vary"], problemDetails === "preferred" ? "accept" : undefined, vary].filter(
       (value) => value !== undefined
     )
-    const response = HttpServerResponse.text(
-      isProblem ? Body.toProblem(answer, { problemTypes, instance: instanceOf(url, requestId) }) : answer.body,
-      {
-        status: answer.status,
-        contentType: isProblem ? "application/problem+json" : "application/json",
-        headers: {
-          ...answer.headers,
-          ...(varies.length === 0 ? {} : { vary: varies.join(", ") }),
-          "x-request-id": requestId
-        }
+    const { body, contentType } = Body.inForm(answer, isProblem, {
+      problemTypes,
+      // Nobody else looks at it.
+      instance: isProblem ? instanceOf(url, requestId) : undefined
+    })
+    const response = HttpServerResponse.text(body, {
+      status: answer.status,
+      contentType,
+      headers: {
+        ...answer.headers,
+        ...(varies.length === 0 ? {} : { vary: varies.join(", ") }),
+        "x-request-id": requestId
       }
-    )
+    })
     if (answer.problems.length === 0) return Effect.succeed(response)
     return Effect.as(Say.mistake(`The answer '${answer.id}' is incomplete: ${answer.problems.join("; ")}`), response)
   }

@@ -21,30 +21,25 @@ export interface Answer extends Parts {
   readonly body: string
 }
 
-export const make = (parts: Parts): Answer => new Made(parts)
-
-class Made implements Answer {
-  readonly id: string
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly message: string
-  readonly details: Readonly<Record<string, Json>> | undefined
-  readonly problems: ReadonlyArray<string>
-  #body: string | undefined
-
-  constructor({ id, status, headers, message, details, problems }: Parts) {
-    this.id = id
-    this.status = status
-    this.headers = headers
-    this.message = message
-    this.details = details
-    this.problems = problems
-  }
-
-  get body(): string {
-    return (this.#body ??= toBody(this))
+export const make = (parts: Parts): Answer => {
+  let body: string | undefined
+  return {
+    ...parts,
+    get body() {
+      return (body ??= toBody(parts))
+    }
   }
 }
+
+/** A body with its media type: as problem details, or in the library's own form. */
+export const inForm = (
+  answer: Answer,
+  isProblem: boolean,
+  given: ProblemOptions = {}
+): { readonly contentType: string; readonly body: string } =>
+  isProblem
+    ? { contentType: "application/problem+json", body: toProblem(answer, given) }
+    : { contentType: "application/json", body: answer.body }
 
 const toBody = ({ id, message, details }: Parts): string =>
   stringify({ error: details === undefined ? { id, message } : { id, message, details } })
@@ -52,10 +47,13 @@ const toBody = ({ id, message, details }: Parts): string =>
 /** The members that problem details have themselves. Fields with these names, and with this one, stand in `details`. */
 export const standard = ["type", "title", "status", "detail", "instance", "details"]
 
-export const toProblem = (
-  { id, status, message, details = {} }: Parts,
-  given: { readonly problemTypes?: string | undefined; readonly instance?: string | undefined }
-): string => {
+export interface ProblemOptions {
+  /** What `type` begins with. */
+  readonly problemTypes?: string | undefined
+  readonly instance?: string | undefined
+}
+
+export const toProblem = ({ id, status, message, details = {} }: Parts, given: ProblemOptions): string => {
   const isStandard = ([name]: readonly [string, Json]) => standard.includes(name)
   const taken = Object.entries(details).filter(isStandard)
   const extensions = Object.entries(details).filter((member) => !isStandard(member))

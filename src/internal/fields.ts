@@ -3,6 +3,7 @@
  * take the others with it, and what is `Redacted` stays so: encoding a `Schema.Redacted` would give the secret away.
  */
 import { Either, ParseResult, Redacted, Schema, SchemaAST as AST } from "effect"
+import { holds } from "./holds.js"
 import { makeAllowance, setMember, toJson, type Json } from "./json.js"
 
 /** Schemas by field name. */
@@ -174,29 +175,7 @@ const plainForm = (ast: AST.Transformation): AST.AST =>
   }).ast
 
 /** Whether a `Redacted` is somewhere in the values that a Schema describes. */
-const holdsSecrets = (ast: AST.AST, seen = new Set<AST.AST>()): boolean => {
-  if (seen.has(ast)) return false
-  seen.add(ast)
-  const holds = (inner: AST.AST) => holdsSecrets(inner, seen)
-  switch (ast._tag) {
-    case "Declaration":
-      return isRedacted(ast) || ast.typeParameters.some(holds)
-    case "TypeLiteral":
-      return ast.propertySignatures.some((p) => holds(p.type)) || ast.indexSignatures.some((s) => holds(s.type))
-    case "TupleType":
-      return ast.elements.some((e) => holds(e.type)) || ast.rest.some((r) => holds(r.type))
-    case "Union":
-      return ast.types.some(holds)
-    case "Refinement":
-      return holds(ast.from)
-    case "Suspend":
-      return holds(ast.f())
-    case "Transformation":
-      return holds(ast.from) || holds(ast.to)
-    default:
-      return false
-  }
-}
+const holdsSecrets = (ast: AST.AST): boolean => holds(ast, (part) => AST.isDeclaration(part) && isRedacted(part))
 
 const masked = Schema.transform(Schema.String, Schema.declare(Redacted.isRedacted), {
   strict: true,

@@ -4,6 +4,7 @@
  */
 import { HttpApiSchema } from "@effect/platform"
 import { Effect, Either, ParseResult, Predicate, Schema, SchemaAST as AST } from "effect"
+import { holds } from "./holds.js"
 import type { Part } from "./issues.js"
 
 /** The request does not fit its Schema. */
@@ -76,26 +77,4 @@ const isSmall = (input: unknown): boolean => {
 }
 
 /** It may: of a union that holds itself, everything that is wrong doubles with each level of the input. */
-const holdsItself = (ast: AST.AST, seen = new Set<AST.AST>()): boolean => {
-  if (seen.has(ast)) return false
-  seen.add(ast)
-  const of = (inner: AST.AST) => holdsItself(inner, seen)
-  switch (ast._tag) {
-    case "Suspend":
-      return true
-    case "Refinement":
-      return of(ast.from)
-    case "Transformation":
-      return of(ast.from) || of(ast.to)
-    case "Union":
-      return ast.types.some(of)
-    case "TupleType":
-      return [...ast.elements, ...ast.rest].some(({ type }) => of(type))
-    case "TypeLiteral":
-      return [...ast.propertySignatures, ...ast.indexSignatures].some(({ type }) => of(type))
-    case "Declaration":
-      return ast.typeParameters.some(of)
-    default:
-      return false
-  }
-}
+const holdsItself = (ast: AST.AST): boolean => holds(ast, AST.isSuspend)
