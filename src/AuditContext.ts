@@ -50,14 +50,19 @@ export const layer = (context: Service): Layer.Layer<AuditContext> => Layer.sync
  *
  * @category constructors
  */
-export const make = (context: Service): Service => {
-  const own = { ...context }
-  identifiable.add(own)
-  return own
-}
+export const make = (context: Service): Service => new Own(context)
 
-/** Contexts that belong to one request or one run, and are not shared with others. */
-const identifiable = new WeakSet<Service>()
+/** A context that belongs to one request or one run, and is not shared with others. */
+class Own implements Service {
+  declare readonly ip?: string | undefined
+  declare readonly path?: string | undefined
+  declare user?: string | undefined
+  declare readonly requestId?: string | undefined
+
+  constructor(context: Service) {
+    Object.assign(this, context)
+  }
+}
 
 /**
  * Names the user for everything that runs inside. Events added before keep what was known then.
@@ -91,7 +96,7 @@ export const withUser =
  */
 export const identify = (user: string): Effect.Effect<void> =>
   Effect.map(Effect.serviceOption(AuditContext), (current) => {
-    if (current._tag === "Some" && identifiable.has(current.value)) Object.assign(current.value, { user })
+    if (current._tag === "Some" && current.value instanceof Own) current.value.user = user
   })
 
 /**
@@ -101,12 +106,12 @@ export const identify = (user: string): Effect.Effect<void> =>
  */
 export const forgettingOnFailure = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Effect.serviceOption(AuditContext), (current) => {
-    if (current._tag === "None" || !identifiable.has(current.value)) return effect
+    if (current._tag === "None" || !(current.value instanceof Own)) return effect
     const own = current.value
     const before = { ...own }
     return Effect.onError(effect, () =>
       Effect.sync(() => {
-        Reflect.deleteProperty(own, "user")
+        delete own.user
         Object.assign(own, before)
       })
     )

@@ -219,9 +219,15 @@ export const make: Effect.Effect<Service> = Effect.sync(() => {
     )?.error ?? error
 
   const errorOf = (failure: unknown): ApiError.Any | undefined => {
-    for (const prototype of prototypesOf(failure)) {
-      const answering = answerByPrototype.get(prototype)
-      if (answering !== undefined) return overrideByKey.size === 0 ? answering.error : overridden(answering.error)
+    if (typeof failure !== "object" || failure === null) return undefined
+    // A failure may be a hostile proxy; it then has no class.
+    try {
+      for (let at: object | null = failure; (at = Object.getPrototypeOf(at)) !== null;) {
+        const answering = answerByPrototype.get(at)
+        if (answering !== undefined) return overrideByKey.size === 0 ? answering.error : overridden(answering.error)
+      }
+    } catch {
+      return undefined
     }
     return undefined
   }
@@ -302,17 +308,6 @@ const conflict = (kind: Conflict["kind"], name: string, first: string, second: s
   _tag: "Conflict",
   conflict: { kind, name, owners: [first, second] }
 })
-
-function* prototypesOf(failure: unknown) {
-  if (typeof failure !== "object" || failure === null) return
-  // A failure may be a hostile proxy; it then has no class.
-  try {
-    for (let at: unknown = Object.getPrototypeOf(failure); at !== null; at = Object.getPrototypeOf(at))
-      yield at as object
-  } catch {
-    return
-  }
-}
 
 /**
  * @category layers

@@ -9,11 +9,13 @@
  * const audit = HttpAudit.layer({ trustedProxies: 1 })
  */
 import { HttpLayerRouter, HttpServerRequest } from "@effect/platform"
-import { Context, Effect, Layer, Option } from "effect"
+import type { HttpApp, HttpServerResponse } from "@effect/platform"
+import { Context, Effect, Exit, FiberRef, HashMap, Layer, Option } from "effect"
 import { AuditContext, make as makeContext } from "./AuditContext.js"
 import { Added } from "./AuditLog.js"
 import type { Durability } from "./AuditSink.js"
 import { clientAddress } from "./internal/clientAddress.js"
+import * as RequestContext from "./internal/requestContext.js"
 import * as RequestId from "./internal/requestId.js"
 import { requestPath } from "./internal/requestPath.js"
 
@@ -59,29 +61,43 @@ export const layer = (
       const router = yield* HttpLayerRouter.HttpRouter
       const trustedProxies = options?.trustedProxies ?? 0
       const stage = options?.responseWaitsFor ?? "durable"
+      const nextId = yield* RequestId.generator
 
       yield* router.addGlobalMiddleware((app) =>
-        Effect.contextWithEffect((context: Context.Context<HttpServerRequest.HttpServerRequest>) => {
-          const request = Context.get(context, HttpServerRequest.HttpServerRequest)
-          const known = options?.trustRequestId === true ? RequestId.given(request.headers) : undefined
-          return Effect.flatMap(RequestId.of(request.source, known), (requestId) => {
-            const added: typeof Added.Service = { settle: () => Effect.void }
-            const own = Context.make(AuditContext, contextOf(request, trustedProxies, requestId)).pipe(
-              Context.add(Added, added)
-            )
-            return Effect.onExit(
-              Effect.mapInputContext(app, (given: Context.Context<never>) => Context.merge(given, own)).pipe(
-                Effect.annotateLogs("requestId", requestId)
-              ),
-              // Also after a failure, a defect or a disconnect. That it failed has been logged where it failed.
-              () => (stage === "accepted" ? Effect.void : Effect.ignore(added.settle(stage)))
-            )
-          })
-        })
+        Effect.withFiberRuntime<HttpServerResponse.HttpServerResponse, unknown, HttpServerRequest.HttpServerRequest>(
+          (fiber) => {
+            const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
+            const given = options?.trustRequestId === true ? RequestId.given(request.headers) : undefined
+            const requestId = RequestId.settle(fiber, () => given ?? nextId())
+            const added: typeof Added.Service = { settle: nothingAdded }
+            RequestContext.put(fiber, AuditContext, contextOf(request, trustedProxies, requestId))
+            RequestContext.put(fiber, Added, added)
+            // For the rest of the fiber, which is the request's own.
+            const annotations = HashMap.set(fiber.getFiberRef(FiberRef.currentLogAnnotations), "requestId", requestId)
+            const annotated = FiberRef.set(FiberRef.currentLogAnnotations, annotations)
+            return Effect.zipRight(annotated, stage === "accepted" ? app : settling(app, added, stage))
+          }
+        )
       )
     })
     // What the layer provides reaches the routes through the middleware.
   ) as Layer.Layer<never, never, HttpLayerRouter.HttpRouter> as never
+
+const nothingAdded = () => Effect.void
+
+/** Also after a failure, a defect or a disconnect, since middleware is never interrupted. That events failed has been logged where they did. */
+const settling = <E, R>(
+  app: HttpApp.Default<E, R>,
+  added: typeof Added.Service,
+  stage: Exclude<Durability, "accepted">
+): HttpApp.Default<E, R> => {
+  const settled = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, E>) =>
+    added.settle === nothingAdded ? exit : Effect.zipRight(Effect.ignore(added.settle(stage)), exit)
+  return Effect.matchCauseEffect(app, {
+    onFailure: (cause) => settled(Exit.failCause(cause)),
+    onSuccess: (response) => settled(Exit.succeed(response))
+  })
+}
 
 const contextOf = (
   request: HttpServerRequest.HttpServerRequest,

@@ -47,7 +47,7 @@ import { Aborted, ErrorRegistry } from "./ErrorRegistry.js"
 import * as Sending from "./HttpErrors/Answer.js"
 import * as Answer from "./internal/answer.js"
 import * as BoundedRequest from "./internal/boundedRequest.js"
-import { isSafe, safeHeaders } from "./internal/headers.js"
+import { safeHeaders, unsafeName } from "./internal/headers.js"
 import { issuesOf } from "./internal/issues.js"
 import type { IsLiteral } from "./internal/literal.js"
 import * as RouteTable from "./internal/routeTable.js"
@@ -155,11 +155,10 @@ export const layer = (
       if (Option.isSome(serverErrors)) serverErrors.value.answer = serverAnswer(registry, options)
       const answers = answerer(registry, options, table.methodsOf)
       const middleware = (app: HttpApp.Default<unknown>) =>
-        BoundedRequest.limit(app, limit).pipe(
-          Effect.tap(assertSendable),
-          Effect.catchAllCause(answers.answerCause),
-          Effect.map(answers.watchStream)
-        )
+        Effect.matchCauseEffect(BoundedRequest.limit(app, limit), {
+          onFailure: answers.answerCause,
+          onSuccess: answers.passOn
+        })
       // The types let a middleware handle only failures that it names. This one handles whatever there is.
       yield* router.addGlobalMiddleware(middleware as never)
       return RouteTable.watch(router, table)
@@ -241,6 +240,8 @@ const answerer = (registry: Registry, options?: AnswerOptions, methodsOf: Method
   }
 
   const answerReadable = (cause: Cause.Cause<unknown>): Response => {
+    // Nearly every failure, without a walk over the tree that a cause may be.
+    if (Cause.isFailType(cause)) return answerExpected(cause.error, false) ?? answerException(cause.error, cause)
     if (Cause.isInterruptedOnly(cause) && !Cause.isEmpty(cause)) {
       // Passed on with nothing but the interruption in it.
       if (isClientAbort(cause)) return Effect.failCause(cause as Cause.Cause<never>)
@@ -322,10 +323,15 @@ const answerer = (registry: Registry, options?: AnswerOptions, methodsOf: Method
   const sendLast = (error: ApiError.Any): Response =>
     Effect.map(send(error), HttpServerResponse.setHeader("connection", "close"))
 
+  /** What a handler has answered itself. */
+  const passOn = (response: HttpServerResponse.HttpServerResponse): Response => {
+    const problem = unsendable(response)
+    if (problem !== undefined) return Effect.catchAllCause(Effect.dieMessage(problem), answerCause)
+    return Effect.succeed(response.body._tag === "Stream" ? watchStream(response, response.body) : response)
+  }
+
   /** A stream that fails has been answered already: it can only be told about, and cut off where the server can do that. */
-  const watchStream = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
-    const { body } = response
-    if (body._tag !== "Stream") return response
+  const watchStream = (response: HttpServerResponse.HttpServerResponse, body: HttpBody.Stream) => {
     // The platform would end the body as if that were all of it.
     const watched = Stream.tapErrorCause(body.stream, (cause) =>
       Cause.isInterruptedOnly(cause) ? Effect.void : Effect.zipRight(logException(cause)(response), cutOff)
@@ -333,7 +339,7 @@ const answerer = (registry: Registry, options?: AnswerOptions, methodsOf: Method
     return HttpServerResponse.setBody(response, HttpBody.stream(watched, body.contentType, body.contentLength))
   }
 
-  return { answerCause, watchStream }
+  return { answerCause, passOn }
 }
 
 const malformedJson = { issues: [{ in: "body", path: "", reason: "must be a JSON text" }] }
@@ -344,16 +350,16 @@ const isClientAbort = (cause: Cause.Cause<unknown>) =>
 /** The answer, with a mistake of the program said in the application log. */
 const saying = (mistake: string, answered: Response): Response => Effect.zipRight(Say.mistake(mistake), answered)
 
-/** The platform answers a header that cannot be sent with an empty 500. */
-const assertSendable = ({ headers, status, body }: HttpServerResponse.HttpServerResponse) => {
-  const unsafe = Object.keys(headers).find((name) => !isSafe(name, headers[name] ?? ""))
-  if (unsafe !== undefined) return Effect.dieMessage(`The response has a header that cannot be sent: ${unsafe}`)
+/** Why a response cannot be sent: the platform would answer with an empty 500. */
+const unsendable = ({ headers, status, body }: HttpServerResponse.HttpServerResponse): string | undefined => {
+  const unsafe = unsafeName(headers)
+  if (unsafe !== undefined) return `The response has a header that cannot be sent: ${unsafe}`
   if (!Number.isInteger(status) || status < 200 || status > 599) {
-    return Effect.dieMessage(`The response has a status that cannot be sent: ${String(status)}`)
+    return `The response has a status that cannot be sent: ${String(status)}`
   }
   return body._tag === "Raw" && !isRawBody(body.body)
-    ? Effect.dieMessage("The response has a raw body that is neither text, bytes nor a stream")
-    : Effect.void
+    ? "The response has a raw body that is neither text, bytes nor a stream"
+    : undefined
 }
 
 /** Plain data is what servers cannot send. What else they take is their own: text, bytes, streams of several kinds. */

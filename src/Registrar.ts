@@ -34,6 +34,7 @@ import * as HttpErrors from "./HttpErrors.js"
 import { canonicalLanguage } from "./internal/accept.js"
 import { count, text } from "./internal/config.js"
 import * as Drain from "./internal/drain.js"
+import * as Tracing from "./internal/tracing.js"
 import { Refusals, settle } from "./Registration.js"
 import type { InvalidDefinition, Refusal, Registered, RegistrationConflict } from "./Registration.js"
 
@@ -95,7 +96,7 @@ export const serve = <A, E, R>(
     Layer.sync(Refusals, () => [...wrongOptions(options)])
   )
 
-  return listen(options).pipe(
+  return Tracing.onlyWhereCollected(listen(options)).pipe(
     Layer.provideMerge(given),
     // The first is the innermost: failures are answered, then events waited for, then the request counts as finished.
     Layer.provide(HttpErrors.layer(options).pipe(Layer.provide(routerConfig))),

@@ -319,6 +319,37 @@ describe("requests that cannot be read", () => {
       }))
   }
 
+  test("a body is read once, whoever asks for it, and holds nothing but its own bytes", () =>
+    Effect.gen(function* () {
+      const twice = Effect.gen(function* () {
+        const request = yield* HttpServerRequest.HttpServerRequest
+        const bytes = yield* request.arrayBuffer
+        const [text, json] = yield* Effect.all([request.text, request.json], { concurrency: "unbounded" })
+        return HttpServerResponse.unsafeJson({ bytes: Buffer.from(bytes).toString(), text, json })
+      })
+      const server = yield* serve(HttpLayerRouter.add("POST", "/", twice))
+      for (const sent of [{ body: '{"a":1}' }, { chunks: ['{"a"', ":1}"] }, { body: `"${"x".repeat(200_000)}"` }]) {
+        const text = sent.body ?? '{"a":1}'
+        const { body } = yield* server.request("POST", "/", { headers: json, ...sent })
+        assert.deepStrictEqual(JSON.parse(body), { bytes: text, text, json: JSON.parse(text) })
+      }
+    }))
+
+  test("who stops waiting for a body can still answer", () =>
+    Effect.gen(function* () {
+      const impatient = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        Effect.as(
+          Effect.raceFirst(request.json, Effect.yieldNow()),
+          HttpServerResponse.text("too slow", { status: 408 })
+        )
+      )
+      const server = yield* serve(HttpLayerRouter.add("POST", "/", impatient))
+      for (const announced of ["content-length: 10", "transfer-encoding: chunked"]) {
+        const answer = yield* server.raw(`POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n${announced}\r\n\r\n`)
+        assert.match(answer, /^HTTP\/1.1 408 [^]*too slow/)
+      }
+    }))
+
   const limited = { maxBodySize: 1_000 }
   /** The server hangs up by itself: what is left of the body is nothing it could go on with. */
   const keepAlive = { connection: "keep-alive" }

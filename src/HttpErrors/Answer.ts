@@ -3,12 +3,13 @@
  * and named in its span.
  */
 import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import { Context, Effect, Metric, MetricKey, Option } from "effect"
+import { Effect, Metric, MetricKey } from "effect"
 import type { Cause, Tracer } from "effect"
 import type * as ApiError from "../ApiError.js"
 import type { ErrorRegistry } from "../ErrorRegistry.js"
 import { lookupLanguage, prefersProblem } from "../internal/accept.js"
 import * as Body from "../internal/answer.js"
+import * as RequestContext from "../internal/requestContext.js"
 import * as RequestId from "../internal/requestId.js"
 import { requestPath } from "../internal/requestPath.js"
 import * as Say from "../internal/say.js"
@@ -62,37 +63,33 @@ export const make = (registry: Registry, options: Options = {}): Sender => {
       if (translations.size === 0) return respond(conversation, error.answer(instance))
       const chosen = lookupLanguage(conversation.headers["accept-language"], translations, language)
       const template = translations.get(chosen)
-      return Effect.map(
-        respond(conversation, error.answer(instance, template), "accept-language"),
-        HttpServerResponse.setHeader("content-language", template === undefined ? language : chosen)
-      )
+      return respond(conversation, error.answer(instance, template), template === undefined ? language : chosen)
     })
 
-  const respond = (conversation: Conversation, answer: Body.Answer, vary?: string): Response => {
+  const respond = (conversation: Conversation, answer: Body.Answer, language?: string): Response => {
     const { headers, requestId, span, url } = conversation
     count(answer)
     span?.attribute("error.id", answer.id)
     const isProblem =
       problemDetails === "always" || (problemDetails === "preferred" && prefersProblem(headers["accept"]))
-    const varies = [answer.headers["vary"], problemDetails === "preferred" ? "accept" : undefined, vary].filter(
-      (value) => value !== undefined
-    )
+    const vary = varied(answer.headers["vary"], language !== undefined)
     const { body, contentType } = Body.inForm(answer, isProblem, {
       problemTypes,
       // Nobody else looks at it.
       instance: isProblem ? instanceOf(url, requestId) : undefined
     })
-    const response = HttpServerResponse.text(body, {
-      status: answer.status,
-      contentType,
-      headers: {
-        ...answer.headers,
-        ...(varies.length === 0 ? {} : { vary: varies.join(", ") }),
-        "x-request-id": requestId
-      }
-    })
+    const sent: Record<string, string> = { ...answer.headers }
+    if (vary !== "") sent["vary"] = vary
+    sent["x-request-id"] = requestId
+    if (language !== undefined) sent["content-language"] = language
+    const response = textResponse(body, { status: answer.status, contentType, headers: sent })
     if (answer.problems.length === 0) return Effect.succeed(response)
     return Effect.as(Say.mistake(`The answer '${answer.id}' is incomplete: ${answer.problems.join("; ")}`), response)
+  }
+
+  const varied = (own: string | undefined, byLanguage: boolean): string => {
+    const byForm = problemDetails === "preferred"
+    return [own, byForm && "accept", byLanguage && "accept-language"].filter(Boolean).join(", ")
   }
 
   return {
@@ -120,13 +117,27 @@ interface Conversation {
 
 const asked = <A, E>(use: (conversation: Conversation) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.withFiberRuntime((fiber) => {
-    const request = Context.getOption(fiber.currentContext, HttpServerRequest.HttpServerRequest)
-    const { headers = {}, method, originalUrl: url, source } = Option.getOrElse(request, () => noRequest)
+    const {
+      headers = noHeaders,
+      method,
+      originalUrl: url
+    } = RequestContext.get(fiber, HttpServerRequest.HttpServerRequest) ?? noRequest
     const span = fiber.currentSpan?._tag === "Span" ? fiber.currentSpan : undefined
-    return Effect.flatMap(RequestId.of(source), (requestId) => use({ method, url, headers, requestId, span }))
+    return RequestId.use(fiber, (requestId) => use({ method, url, headers, requestId, span }))
   })
 
+const noHeaders = {}
 const noRequest: Partial<HttpServerRequest.HttpServerRequest> = {}
+
+/** Text that is ASCII goes as it is: a server sends it together with the headers, where bytes are a packet of their own. */
+const textResponse = (
+  body: string,
+  options: HttpServerResponse.Options.WithContentType
+): HttpServerResponse.HttpServerResponse =>
+  // eslint-disable-next-line no-control-regex
+  /^[\0-\x7f]*$/.test(body)
+    ? HttpServerResponse.raw(body, { ...options, contentLength: body.length })
+    : HttpServerResponse.text(body, options)
 
 /** One place for each request: its path, with its id as the fragment. Opaque, but a valid reference (RFC 3986). */
 const instanceOf = (url: string | undefined, requestId: string): string => {

@@ -16,20 +16,31 @@ export interface Parts {
   readonly problems: ReadonlyArray<string>
 }
 
-export interface Answer extends Parts {
-  /** The body in the library's own form. Made when it is asked for, and once. */
-  readonly body: string
-}
+export class Answer implements Parts {
+  readonly id: string
+  readonly status: number
+  readonly headers: Parts["headers"]
+  readonly message: string
+  readonly details: Parts["details"]
+  readonly problems: Parts["problems"]
+  #body: string | undefined
 
-export const make = (parts: Parts): Answer => {
-  let body: string | undefined
-  return {
-    ...parts,
-    get body() {
-      return (body ??= toBody(parts))
-    }
+  constructor({ id, status, headers, message, details, problems }: Parts) {
+    this.id = id
+    this.status = status
+    this.headers = headers
+    this.message = message
+    this.details = details
+    this.problems = problems
+  }
+
+  /** The body in the library's own form. Made when it is asked for, and once. */
+  get body(): string {
+    return (this.#body ??= toBody(this))
   }
 }
+
+export const make = (parts: Parts): Answer => new Answer(parts)
 
 /** A body with its media type: as problem details, or in the library's own form. */
 export const inForm = (

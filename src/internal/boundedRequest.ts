@@ -7,7 +7,7 @@
  */
 import { HttpServerError, HttpServerRequest, Multipart, UrlParams } from "@effect/platform"
 import type { HttpApp } from "@effect/platform"
-import { Deferred, Effect, Mailbox, Stream } from "effect"
+import { Context, Deferred, Effect, Exit, FiberId, Mailbox, Stream } from "effect"
 import type { Cause } from "effect"
 import * as Parts from "./multipart.js"
 
@@ -21,59 +21,92 @@ export const limit = <E, R>(
   app: HttpApp.Default<E, R>,
   maxBytes: number
 ): HttpApp.Default<E | HttpServerError.RequestError, R> =>
-  Effect.flatMap(
-    HttpServerRequest.HttpServerRequest,
-    (request): HttpApp.Default<E | HttpServerError.RequestError, R> => {
-      // A body is announced by one of these headers (RFC 9112, section 6).
-      const length = request.headers["content-length"]
-      const isAnnounced = length !== undefined || request.headers["transfer-encoding"] !== undefined
-      if (!isAnnounced && (request.method === "GET" || request.method === "HEAD")) return app
-      if (Number(length) > maxBytes) return Effect.fail(failure(request, new BodyTooLarge()))
-      return Effect.provideService(app, HttpServerRequest.HttpServerRequest, bound(request, maxBytes))
-    }
-  )
+  Effect.withFiberRuntime((fiber) => {
+    const request = Context.unsafeGet(
+      fiber.currentContext as Context.Context<HttpServerRequest.HttpServerRequest>,
+      HttpServerRequest.HttpServerRequest
+    )
+    // A body is announced by one of these headers (RFC 9112, section 6).
+    const length = request.headers["content-length"]
+    const isAnnounced = length !== undefined || request.headers["transfer-encoding"] !== undefined
+    if (!isAnnounced && (request.method === "GET" || request.method === "HEAD")) return app
+    if (Number(length) > maxBytes) return Effect.fail(failure(request, new BodyTooLarge()))
+    return Effect.provideService(app, HttpServerRequest.HttpServerRequest, bound(request, maxBytes))
+  })
 
 const isTooLarge = ({ cause }: HttpServerError.RequestError) => cause instanceof BodyTooLarge
 
 const failure = (request: HttpServerRequest.HttpServerRequest, cause: unknown) =>
   new HttpServerError.RequestError({ request, reason: "Decode", cause })
 
+/** The same request, with what is read of its body bounded. */
 const bound = (
   request: HttpServerRequest.HttpServerRequest,
   maxBytes: number,
-  bytes = Effect.runSync(Effect.cached(read(request, maxBytes)))
-): HttpServerRequest.HttpServerRequest => {
-  const text = Effect.flatMap(bytes, (body) =>
-    Effect.try({
-      try: () => new TextDecoder("utf-8", { fatal: true }).decode(body),
-      catch: (cause) => failure(request, cause)
-    })
-  )
-  const parsed = <A>(parse: (body: string) => A) =>
-    Effect.flatMap(text, (body) => Effect.try({ try: () => parse(body), catch: (cause) => failure(request, cause) }))
-
-  const stream = streamed(request, maxBytes)
-  const parts = Stream.mapError(Parts.parts(stream, request.headers), (error) =>
-    error._tag === "MultipartError"
-      ? error
-      : new Multipart.MultipartError({ reason: isTooLarge(error) ? "BodyTooLarge" : "Parse", cause: error })
-  )
-  const multipart = Effect.runSync(Effect.cached(Parts.persisted(parts)))
-
+  body = new Body(request, maxBytes)
+): HttpServerRequest.HttpServerRequest =>
   // Everything else is the request's own: the platform's implementations look into their own objects.
-  return Object.create(request, {
-    text: { value: text },
-    json: { value: parsed(parseJson) },
-    urlParamsBody: { value: parsed((body) => UrlParams.fromInput(new URLSearchParams(body))) },
-    arrayBuffer: { value: Effect.map(bytes, ({ buffer }) => buffer) },
-    stream: { value: stream },
-    multipart: { value: multipart },
-    multipartStream: { value: parts },
+  Object.create(request, {
+    text: { get: () => body.text },
+    json: { get: () => body.parsed(parseJson) },
+    urlParamsBody: { get: () => body.parsed((text) => UrlParams.fromInput(new URLSearchParams(text))) },
+    arrayBuffer: { get: () => Effect.map(body.bytes, ({ buffer }) => buffer) },
+    stream: { get: () => body.stream },
+    multipart: { get: () => body.multipart },
+    multipartStream: { get: () => body.parts },
     modify: {
-      value: (options: Parameters<typeof request.modify>[0]) => bound(request.modify(options), maxBytes, bytes)
+      value: (options: Parameters<typeof request.modify>[0]) => bound(request.modify(options), maxBytes, body)
     }
   }) as HttpServerRequest.HttpServerRequest
+
+/** Made for every request with a body, whether that is read or not: so nothing of it exists before it is asked for. */
+class Body {
+  #bytes: Deferred.Deferred<Bytes, HttpServerError.RequestError> | undefined
+  #multipart: ReturnType<typeof Parts.persisted> | undefined
+
+  readonly request: HttpServerRequest.HttpServerRequest
+  readonly maxBytes: number
+
+  constructor(request: HttpServerRequest.HttpServerRequest, maxBytes: number) {
+    this.request = request
+    this.maxBytes = maxBytes
+  }
+
+  /** Read once, by whoever asks first. */
+  readonly bytes = Effect.suspend(() => {
+    if (this.#bytes !== undefined) return Deferred.await(this.#bytes)
+    const done = (this.#bytes = Deferred.unsafeMake<Bytes, HttpServerError.RequestError>(FiberId.none))
+    return Effect.zipRight(Effect.forkDaemon(readInto(done, this.request, this.maxBytes)), Deferred.await(done))
+  })
+
+  readonly text = this.parsed((text) => text)
+
+  parsed<A>(parse: (text: string) => A): Effect.Effect<A, HttpServerError.RequestError> {
+    return Effect.flatMap(this.bytes, (bytes) =>
+      Effect.try({ try: () => parse(utf8.decode(bytes)), catch: (cause) => failure(this.request, cause) })
+    )
+  }
+
+  get stream() {
+    return streamed(this.request, this.maxBytes)
+  }
+
+  get parts() {
+    return Stream.mapError(Parts.parts(this.stream, this.request.headers), (error) =>
+      error._tag === "MultipartError"
+        ? error
+        : new Multipart.MultipartError({ reason: isTooLarge(error) ? "BodyTooLarge" : "Parse", cause: error })
+    )
+  }
+
+  get multipart() {
+    return (this.#multipart ??= Effect.runSync(Effect.cached(Parts.persisted(this.parts))))
+  }
 }
+
+type Bytes = Uint8Array<ArrayBuffer>
+
+const utf8 = new TextDecoder("utf-8", { fatal: true })
 
 // A stream of the platform that is left early destroys its socket, and with it the answer: so what nobody wants, beyond the
 // limit for example, is read on in the background, and thrown away, until the connection is closed after the answer.
@@ -96,33 +129,40 @@ const streamed = (request: HttpServerRequest.HttpServerRequest, maxBytes: number
   }).pipe(Stream.unwrapScoped)
 
 /** The whole body. */
-const read = (request: HttpServerRequest.HttpServerRequest, maxBytes: number) =>
-  Effect.gen(function* () {
-    const done = yield* Deferred.make<Uint8Array<ArrayBuffer>, HttpServerError.RequestError>()
-    let chunks: Array<Uint8Array> = []
-    let size = 0
-    const pump = request.stream.pipe(
-      Stream.runForEach((chunk) => {
-        size += chunk.length
-        if (size > maxBytes) {
-          chunks = []
-          return Effect.asVoid(Deferred.fail(done, failure(request, new BodyTooLarge())))
-        }
-        chunks.push(chunk)
-        return Effect.void
-      }),
-      Effect.matchCauseEffect({
-        onFailure: (cause: Cause.Cause<HttpServerError.RequestError>) => Deferred.failCause(done, cause),
-        onSuccess: () =>
-          Deferred.complete(
-            done,
-            Effect.sync(() => concat(chunks, size))
-          )
-      })
-    )
-    yield* Effect.forkDaemon(pump)
-    return yield* Deferred.await(done)
-  })
+const readInto = (
+  done: Deferred.Deferred<Bytes, HttpServerError.RequestError>,
+  request: HttpServerRequest.HttpServerRequest,
+  maxBytes: number
+) => {
+  // What is announced with its length, and not too large, is bounded already: a server reads no more than that.
+  const length = request.headers["transfer-encoding"] === undefined ? Number(request.headers["content-length"]) : NaN
+  if (length <= Math.min(maxBytes, atOnce)) {
+    return Effect.flatMap(Effect.exit(request.arrayBuffer), (exit) => Deferred.done(done, Exit.map(exit, toBytes)))
+  }
+  let chunks: Array<Uint8Array> = []
+  let size = 0
+  return request.stream.pipe(
+    Stream.runForEach((chunk) => {
+      size += chunk.length
+      if (size > maxBytes) {
+        chunks = []
+        return Effect.asVoid(Deferred.fail(done, failure(request, new BodyTooLarge())))
+      }
+      chunks.push(chunk)
+      return Effect.void
+    }),
+    Effect.matchCauseEffect({
+      onFailure: (cause: Cause.Cause<HttpServerError.RequestError>) => Deferred.failCause(done, cause),
+      onSuccess: () => Deferred.sync(done, () => concat(chunks, size))
+    })
+  )
+}
+
+/** The platform copies what it has with each chunk that comes, which is cheaper than a stream only as long as that is little. */
+const atOnce = 64 * 1024
+
+/** A buffer of its own: on Node, the platform has a part of one that others share, whatever its types say. */
+const toBytes = (body: ArrayBuffer): Bytes => new Uint8Array(body)
 
 const concat = (chunks: ReadonlyArray<Uint8Array>, size: number) => {
   const whole = new Uint8Array(size)

@@ -15,7 +15,13 @@ export const safeHeaders = (given: Readonly<Record<string, unknown>>) => {
   return { headers, problems }
 }
 
-export const isSafe = (name: string, value: string): boolean => isName.test(name) && isValue.test(value)
+/** The first name that is unsafe, or has an unsafe value. */
+export const unsafeName = (headers: Readonly<Record<string, string>>): string | undefined => {
+  for (const name in headers) if (!isSafe(name, headers[name] ?? "")) return name
+  return undefined
+}
+
+const isSafe = (name: string, value: string): boolean => isName.test(name) && isValue.test(value)
 
 const isName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/i
 const isValue = /^[\t\x20-\x7e\x80-\xff]*$/

@@ -1,29 +1,49 @@
 /**
  * The id of a request: what it is called in its answer, in the application log and in the trail.
  */
-import { Effect, Random } from "effect"
+import { Context, Effect, Random, Utils, type Fiber } from "effect"
+import * as RequestContext from "./requestContext.js"
 
-const idBySource = new WeakMap<object, string>()
+class RequestId extends Context.Tag("effect-registrar/internal/RequestId")<RequestId, string>() {}
 
-/** The id of the request with this source, the server's own object: as it was first given, or else made. */
-export const of = (source: unknown, given?: string): Effect.Effect<string> =>
-  Effect.suspend(() => {
-    const id = given === undefined ? make : Effect.succeed(given)
-    if (typeof source !== "object" || source === null) return id
-    const known = idBySource.get(source)
-    return known === undefined
-      ? Effect.tap(id, (id) => Effect.sync(() => idBySource.set(source, id)))
-      : Effect.succeed(known)
-  })
+type RuntimeFiber = Fiber.RuntimeFiber<unknown, unknown>
 
-/** 64 random bits, as text. */
-const make: Effect.Effect<string> = Effect.zipWith(
+/** The id of the request that the fiber runs for. One that has none yet is given this one. */
+export const settle = (fiber: RuntimeFiber, given: () => string): string => {
+  const known = RequestContext.get(fiber, RequestId)
+  if (known !== undefined) return known
+  const id = given()
+  RequestContext.put(fiber, RequestId, id)
+  return id
+}
+
+/** The id of the request that the fiber runs for, for `use`. One that has none yet is given one. */
+export const use = <A, E, R>(
+  fiber: RuntimeFiber,
+  use: (id: string) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  const known = RequestContext.get(fiber, RequestId)
+  return known === undefined ? Effect.flatMap(generator, (next) => use(settle(fiber, next))) : use(known)
+}
+
+/**
+ * Makes ids: 64 random bits, as text. Only its seed is drawn from `Random`: every request pays for its id, and two effects would
+ * cost more than all the rest of it.
+ */
+export const generator: Effect.Effect<() => string> = Effect.zipWith(
   Random.nextIntBetween(0, 2 ** 32),
   Random.nextIntBetween(0, 2 ** 32),
-  (high, low) => hex(high) + hex(low)
+  (high, low) => {
+    const random = new Utils.PCGRandom(high, low)
+    const half = () => {
+      const bits = random.integer(2 ** 32)
+      return fourDigits[bits >>> 16]! + fourDigits[bits & 0xffff]!
+    }
+    return () => half() + half()
+  }
 )
 
-const hex = (half: number) => half.toString(16).padStart(8, "0")
+const fourDigits = Array.from({ length: 2 ** 16 }, (_, number) => number.toString(16).padStart(4, "0"))
 
 /** What the headers say, where it can be said on in headers and logs: `X-Request-Id`, or the trace of `traceparent` (W3C Trace Context). */
 export const given = (headers: Readonly<Record<string, string | undefined>>): string | undefined => {

@@ -1,23 +1,34 @@
-// `npm run bench` compares the built library with the same done by hand, and writes docs/benchmarks.md. Options:
+// `npm run bench` compares the built library with the same done by hand and with its peers, and writes docs/benchmarks.md.
+// Options:
 //
+//   npm run bench -- --check                    ends with 1 where a target is missed, and says which
+//   npm run bench -- --only http,types          runs these parts (http, process, durable, types, growth), writes no document
 //   npm run bench -- --rounds 7 --requests 20000 --connections 32
-import { fork, spawnSync } from "node:child_process"
-import { once } from "node:events"
+//   npm run bench -- --soak 30                  nothing but 30 minutes of mixed traffic, and whether memory grows
+import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
-import { availableParallelism } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { format, resolveConfig } from "prettier"
-import { httpCases, inProcessCases } from "./cases.mjs"
-import { compare } from "./http.mjs"
-import { foreignLimit, loadLimit } from "./measure.mjs"
-import { notes, table } from "./report.mjs"
+import * as Document from "./document.mjs"
+import { parts } from "./parts.mjs"
+import { killAll } from "./processes.mjs"
+import * as Progress from "./progress.mjs"
+import { isMet, miss } from "./report.mjs"
+import { soak } from "./soak.mjs"
 
 const here = import.meta.dirname
 const root = resolve(here, "../..")
 const option = (value) => ({ type: "string", default: value })
 const { values } = parseArgs({
-  options: { rounds: option("7"), requests: option("20000"), connections: option("32") }
+  options: {
+    rounds: option("5"),
+    requests: option("8000"),
+    connections: option("32"),
+    only: option(Object.keys(parts).join(",")),
+    check: { type: "boolean", default: false },
+    soak: { type: "string" }
+  }
 })
 const load = {
   rounds: Number(values.rounds),
@@ -25,14 +36,26 @@ const load = {
   connections: Number(values.connections),
   seconds: 30
 }
+const chosen = values.only.split(",")
+const minutes = values.soak === undefined ? undefined : Number(values.soak)
+
+const unknown = chosen.filter((name) => !(name in parts))
+if (unknown.length > 0) throw new Error(`There is no part '${unknown.join("', '")}': ${Object.keys(parts).join(", ")}`)
 if (!(load.rounds >= 5 && load.connections >= 1 && load.requests >= load.connections)) {
   throw new Error("It takes at least 5 rounds, and a request for each connection")
 }
+if (minutes !== undefined && !(minutes >= 1)) throw new Error("A soak takes at least a minute")
 
-if (!fs.existsSync(join(here, "node_modules", "autocannon"))) {
+/** The versions are exact: what is there and what is asked for are the same, or it is installed. */
+const isInstalled = ([name, version]) => {
+  const file = join(here, "node_modules", name, "package.json")
+  return fs.existsSync(file) && JSON.parse(fs.readFileSync(file, "utf8")).version === version
+}
+const { dependencies } = JSON.parse(fs.readFileSync(join(here, "package.json"), "utf8"))
+if (!Object.entries(dependencies).every(isInstalled)) {
   const install = ["install", "--prefix", here, "--no-audit", "--no-fund"]
   const { status } = spawnSync("npm", install, { stdio: "inherit", shell: process.platform === "win32" })
-  if (status !== 0) throw new Error("autocannon could not be installed")
+  if (status !== 0) throw new Error("What the benchmarks compare with could not be installed")
 }
 
 /** The median time in which one line is written and synced, in milliseconds. */
@@ -48,62 +71,55 @@ const syncTime = (folder) => {
   return measured.sort((a, b) => a - b)[50].toFixed(2)
 }
 
-const inProcessRound = async () => {
-  const child = fork(join(here, "inProcess.mjs"), [folder])
-  const [results] = await Promise.race([once(child, "message"), once(child, "exit").then(() => [])])
-  if (results === undefined) throw new Error("The comparisons in process failed")
-  return results
-}
-
-/** Contestants with their rounds, by case. */
-const inProcess = async () => {
-  const rounds = []
-  for (let round = 0; round < load.rounds; round++) rounds.push(await inProcessRound())
-  return Object.keys(inProcessCases).map((key) => {
-    const contestants = Object.keys(rounds[0][key])
-    return [key, contestants.map((name) => ({ name, rounds: rounds.map((round) => round[key][name]) }))]
-  })
-}
-
-const section = ({ title, unit, meaning }, measured) => {
-  const sentences = meaning(...measured)
-    .replaceAll(/\s+/g, " ")
-    .trim()
-  const text = [`## ${title}`, table(measured, unit), notes(measured), sentences].join("\n\n")
-  console.log(`\n${text}`)
-  return text
-}
-
-const introduction = `# Benchmarks
-
-\`\`\`sh
-npm run bench${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(" ")}` : ""}
-\`\`\`
-
-Measured with ${availableParallelism()} cores and Node ${process.versions.node.split(".", 2).join(".")}, the load on the same
-machine. Read the ratios: the figures beside them belong to this machine. Over HTTP each server is a process of its own on the
-loopback, and autocannon sends ${load.requests.toLocaleString("en-US")} requests over ${load.connections} connections to warm
-it up and as many again to measure it. There are ${load.rounds} rounds, in turns, so that what disturbs one contestant disturbs
-the others too; each starts new processes, because the same code may stay a quarter slower in one process than in another.
-Every answer is compared with the expected one, the contestants' with each other's, and audit files have a line for each request.
-
-A figure is the median, with the lowest and the highest round in brackets; a ratio is that of the medians, with the lowest and
-the highest of rounds that followed one another. Within 5 % of 1 is a tie; where
-the brackets hold 1, the noise is larger than the difference. CPU time
-is the server's, all its threads. A round is disturbed when other processes use more than ${foreignLimit} cores on average, or
-the load average is above ${loadLimit}.`
-
-// Not in the folder for temporary files: that may be in memory, where syncing costs nothing.
+// Not in the folder for temporary files: that may be in memory, where syncing costs nothing, and from there the programs
+// whose types are checked would not find the library.
 fs.mkdirSync(join(root, "var"), { recursive: true })
 const folder = fs.mkdtempSync(join(root, "var", "bench-"))
+process.once("exit", () => {
+  Progress.clear()
+  killAll()
+  fs.rmSync(folder, { recursive: true, force: true })
+})
 process.once("SIGINT", () => process.exit(130))
-process.once("exit", () => fs.rmSync(folder, { recursive: true, force: true }))
+process.once("SIGTERM", () => process.exit(143))
 
-const sections = []
-for (const each of httpCases({ folder, connections: load.connections, syncTime: syncTime(folder) })) {
-  sections.push(section(each, await compare(each.contestants, load)))
+const compareAll = async () => {
+  const setting = { ...load, folder, syncTime: syncTime(folder) }
+  const measured = []
+  for (const name of Object.keys(parts).filter((name) => chosen.includes(name))) {
+    const { cases, compare } = parts[name]
+    for (const each of cases(setting)) {
+      const section = Document.section(each, await compare(each, setting))
+      Progress.clear()
+      console.log(`\n${section.text}`)
+      measured.push(section)
+    }
+  }
+  return measured
 }
-for (const [name, measured] of await inProcess()) sections.push(section(inProcessCases[name], measured))
-const file = join(root, "docs", "benchmarks.md")
-const text = [introduction, ...sections].join("\n\n")
-fs.writeFileSync(file, await format(text, { ...(await resolveConfig(file)), parser: "markdown", proseWrap: "always" }))
+
+const write = async (sections) => {
+  const file = join(root, "docs", "benchmarks.md")
+  const text = Document.render({ ...load, sections, command: process.argv.slice(2) })
+  fs.writeFileSync(
+    file,
+    await format(text, { ...(await resolveConfig(file)), parser: "markdown", proseWrap: "always" })
+  )
+  console.log(`\nWritten: ${file}`)
+}
+
+const tell = (targets) => {
+  if (targets.length === 0) return
+  const missed = targets.filter((target) => !isMet(target))
+  console.log(`\n${targets.length - missed.length} of ${targets.length} targets are met`)
+  for (const target of missed) console.log(`  missed: ${miss(target)}`)
+  if (values.check && missed.length > 0) process.exitCode = 1
+}
+
+if (minutes === undefined) {
+  const sections = await compareAll()
+  if (Object.keys(parts).every((name) => chosen.includes(name))) await write(sections)
+  tell(sections.flatMap(({ targets }) => targets))
+} else if (!(await soak({ minutes, folder, connections: load.connections }))) {
+  process.exitCode = 1
+}

@@ -1,38 +1,20 @@
-// The comparisons over HTTP: a server per contestant, and autocannon.
+// The comparisons over HTTP: a server per contestant and round, and autocannon.
 import assert from "node:assert/strict"
-import { fork } from "node:child_process"
-import { once } from "node:events"
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
 import { cpuOf, measure, ownCpu } from "./measure.mjs"
+import * as Processes from "./processes.mjs"
+import { interleave } from "./rounds.mjs"
 
-const ended = (child) => child.exitCode !== null || child.signalCode !== null
-
-/** The next message, or an Error when the process ends before it. */
-const message = (child) =>
-  new Promise((resolve, reject) => {
-    const onExit = (code, signal) => reject(new Error(`A server ended with ${signal ?? code}`))
-    child.once("exit", onExit).once("message", (received) => {
-      child.off("exit", onExit)
-      resolve(received)
-    })
-  })
-
-const start = async ({ server, args = [], path }) => {
-  const child = fork(join(import.meta.dirname, "servers", server), args)
-  const { port } = await message(child)
-  const cpu = () => {
-    child.send("cpu")
-    return message(child).then(cpuOf)
+export const start = async ({ server, args = [], path = "", execArgv }) => {
+  const child = Processes.fork(join(import.meta.dirname, "servers", server), args, execArgv)
+  const { port } = await Processes.message(child)
+  return {
+    url: `http://127.0.0.1:${port}${path}`,
+    cpu: async () => cpuOf(await Processes.ask(child, "cpu")),
+    heap: () => Processes.ask(child, "heap"),
+    stop: () => Processes.stop(child)
   }
-  const stop = async () => {
-    if (ended(child)) return
-    child.kill()
-    await Promise.race([once(child, "exit"), sleep(10_000, undefined, { ref: false })])
-    if (!ended(child)) child.kill("SIGKILL")
-  }
-  return { url: `http://127.0.0.1:${port}${path}`, cpu, stop }
 }
 
 /** The answer, with all that does not change from one request to the next. */
@@ -62,34 +44,47 @@ const fire = async (autocannon, url, { status, body }, { requests, connections, 
   return { count: right.count, seconds: (last - began) / 1000 }
 }
 
+/** What has to be the same as the first contestant's answer. */
+const compared = {
+  everything: (answer) => answer,
+  body: ({ status, body }) => ({ status, body }),
+  status: ({ status }) => ({ status })
+}
+
 /**
  * The rounds of each contestant, interleaved. Each round has a new process: one and the same code can be a quarter slower
- * in one process than in another, for as long as it runs. Fails unless all answer the same, and every event is in its file.
+ * in one process than in another, for as long as it runs. Fails unless they answer the same, as far as they are meant to, and
+ * every line is in its file.
  */
-export const compare = async (contestants, { rounds, ...load }) => {
+export const compare = async ({ title, contestants }, load) => {
   const { default: autocannon } = await import("autocannon")
-  const measured = contestants.map((contestant) => ({ ...contestant, rounds: [], requests: 0 }))
+  const linesByFile = new Map()
   let expected
-  for (let round = 0; round < rounds; round++) {
-    for (const contestant of measured) {
-      const { url, cpu, stop } = await start(contestant)
-      try {
-        const answer = await ask(url)
-        expected ??= answer
-        assert.deepEqual(answer, expected)
-        const warmUp = await fire(autocannon, url, expected, load)
-        let counted
-        const result = await measure(async () => (counted = await fire(autocannon, url, expected, load)), [cpu, ownCpu])
-        contestant.rounds.push(result)
-        contestant.requests += 1 + warmUp.count + counted.count
-      } finally {
-        await stop()
-      }
+
+  const once = async (contestant) => {
+    const { connections = load.connections, share = 1 } = contestant
+    const given = { ...load, connections, requests: Math.max(connections, Math.round(load.requests * share)) }
+    const { url, cpu, stop } = await start(contestant)
+    try {
+      const answer = await ask(url)
+      expected ??= answer
+      const part = compared[contestant.same ?? "everything"]
+      assert.deepEqual(part(answer), part(expected), `${contestant.name} answers something else`)
+      const warmUp = await fire(autocannon, url, answer, given)
+      let counted
+      const result = await measure(async () => (counted = await fire(autocannon, url, answer, given)), [cpu, ownCpu])
+      const { file } = contestant
+      if (file !== undefined) linesByFile.set(file, (linesByFile.get(file) ?? 0) + 1 + warmUp.count + counted.count)
+      return result
+    } finally {
+      await stop()
     }
   }
-  for (const { args, requests } of measured.filter(({ path }) => path === "/audited")) {
-    const lines = readFileSync(args[0], "utf8").split("\n").length - 1
-    assert.ok(lines >= requests, `${requests} requests were answered, but ${args[0]} has ${lines} lines`)
+
+  const measured = await interleave({ title, contestants, rounds: load.rounds }, once)
+  for (const [file, requests] of linesByFile) {
+    const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n").length - 1 : 0
+    assert.ok(lines >= requests, `${requests} requests were answered, but ${file} has ${lines} lines`)
   }
   return measured
 }

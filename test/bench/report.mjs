@@ -6,37 +6,59 @@ const median = (values) => {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-const whole = (value) => Math.round(value).toLocaleString("en-US")
-const short = (value) => (value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : whole(value))
-const times = (value) => value.toFixed(2)
+export const whole = (value) => Math.round(value).toLocaleString("en-US")
+export const short = (value) => (value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : whole(value))
+const times = (value) => (value < 10 ? value.toFixed(2) : value.toFixed(1))
 
-const figures = ({ rounds }, key) => {
+const spread = (middle, values) => ({ middle, low: Math.min(...values), high: Math.max(...values) })
+
+export const figures = ({ rounds }, key) => {
   const values = rounds.map((round) => round[key])
-  return { middle: median(values), low: Math.min(...values), high: Math.max(...values) }
+  return spread(median(values), values)
 }
 
 /** The ratio of the medians, and the lowest and the highest of rounds that followed one another. */
-const ratio = (mine, base, key) => {
-  const ratios = mine.rounds.map((round, index) => round[key] / base.rounds[index][key])
-  const middle = figures(mine, key).middle / figures(base, key).middle
-  return { middle, low: Math.min(...ratios), high: Math.max(...ratios) }
+export const ratio = (mine, base, key) =>
+  spread(
+    figures(mine, key).middle / figures(base, key).middle,
+    mine.rounds.map((round, index) => round[key] / base.rounds[index][key])
+  )
+
+/** The same of what was added: how much `with` is more than `without`. */
+export const addedRatio = (mine, base, key) => {
+  const added = (pair, of) => of(pair.with) - of(pair.without)
+  const middle = ({ rounds }) => median(rounds.map((round) => round[key]))
+  const of = (index) => (contestant) => contestant.rounds[index][key]
+  return spread(
+    added(mine, middle) / added(base, middle),
+    mine.with.rounds.map((_, index) => added(mine, of(index)) / added(base, of(index)))
+  )
 }
 
 const cell = ({ middle, low, high }, format) => `${format(middle)} (${format(low)}–${format(high)})`
+const rows = (cells) => cells.map((row) => `| ${row.join(" | ")} |`).join("\n")
+
+/** A column has a `head`, the `key` of its figures, how to `show` them, and whether their `ratio` is another column. */
+export const standardColumns = (unit) => [
+  { head: `${unit}s/s`, key: "rate", show: whole, ratio: true },
+  { head: `CPU µs per ${unit}`, key: "cpu", show: short, ratio: true }
+]
 
 /** The first contestant is what the others are compared with. */
-export const table = (contestants, unit) => {
+export const table = (contestants, columns) => {
   const [base] = contestants
-  const ratioCell = (contestant, key) => (contestant === base ? "1" : cell(ratio(contestant, base, key), times))
-  const rows = contestants.map((contestant) => [
-    contestant.name,
-    cell(figures(contestant, "rate"), whole),
-    cell(figures(contestant, "cpu"), short),
-    ratioCell(contestant, "rate"),
-    ratioCell(contestant, "cpu")
+  const ratios = columns.filter((column) => column.ratio)
+  const ratioCell = (contestant, { key }) => (contestant === base ? "1" : cell(ratio(contestant, base, key), times))
+  const head = ["", ...columns.map((column) => column.head), ...ratios.map((column) => `${column.head}, ratio`)]
+  return rows([
+    head,
+    head.map((_, index) => (index === 0 ? "---" : "--:")),
+    ...contestants.map((contestant) => [
+      contestant.name,
+      ...columns.map(({ key, show }) => cell(figures(contestant, key), show)),
+      ...ratios.map((column) => ratioCell(contestant, column))
+    ])
   ])
-  const head = ["", `${unit}s/s`, `CPU µs per ${unit}`, `${unit}s/s, ratio`, "CPU, ratio"]
-  return [head, ["---", "--:", "--:", "--:", "--:"], ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
 }
 
 /** What the reader has to know of these rounds, or nothing. */
@@ -44,10 +66,14 @@ export const notes = (contestants) => {
   const rounds = contestants.flatMap((contestant) => contestant.rounds)
   const count = (flag) => rounds.filter((round) => round[flag]).length
   const [disturbed, late] = [count("disturbed"), count("generatorBusy")]
+  const dropped = contestants.reduce((sum, contestant) => sum + contestant.dropped, 0)
   return [
-    disturbed > 0 ? `Preliminary: ${disturbed} of these ${rounds.length} rounds were disturbed.` : "",
-    late > 0 ? `In ${late} rounds the load generator had no time left: there, only the CPU time counts.` : ""
-  ].join(" ")
+    dropped > 0 ? `${dropped} disturbed measurements were dropped and repeated.` : "",
+    disturbed > 0 ? `**Preliminary:** ${disturbed} of these ${rounds.length} measurements were disturbed.` : "",
+    late > 0 ? `In ${late} measurements the load generator had no time left: there, only the CPU time counts.` : ""
+  ]
+    .filter((note) => note !== "")
+    .join(" ")
 }
 
 const say = ({ middle, low, high }, what) => {
@@ -66,3 +92,26 @@ export const extra = (mine, base) => {
   const more = figures(mine, "cpu").middle - figures(base, "cpu").middle
   return `${short(Math.abs(more))} µs of CPU time ${more < 0 ? "less" : "more"}`
 }
+
+/** A target is a ratio that is `atLeast` or `atMost` something. */
+export const isMet = ({ measured, atLeast = -Infinity, atMost = Infinity }) =>
+  measured.middle >= atLeast && measured.middle <= atMost
+
+const bound = ({ atLeast, atMost }) => (atLeast === undefined ? `≤ ${times(atMost)}` : `≥ ${times(atLeast)}`)
+
+export const targetTable = (targets) =>
+  rows([
+    ["What", "Ratio of", "Target", "Measured", ""],
+    ["---", "---", "--:", "--:", "---"],
+    ...targets.map((target) => [
+      target.what,
+      target.of,
+      bound(target),
+      cell(target.measured, times),
+      isMet(target) ? "met" : "**missed**"
+    ])
+  ])
+
+/** For a terminal: "0.93, and not ≥ 1.10: …". */
+export const miss = (target) =>
+  `${times(target.measured.middle)}, and not ${bound(target)}: ${target.what}, ${target.of}`

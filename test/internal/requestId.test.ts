@@ -1,5 +1,6 @@
+import { HttpServerRequest } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber, Random } from "effect"
 import * as RequestId from "../../src/internal/requestId.js"
 
 describe("given", () => {
@@ -23,21 +24,49 @@ describe("given", () => {
   }
 })
 
-describe("of", () => {
+describe("the id of a request", () => {
+  const idOf = (given?: string) =>
+    Effect.withFiberRuntime<string>((fiber) =>
+      given === undefined ? RequestId.use(fiber, Effect.succeed) : Effect.succeed(RequestId.settle(fiber, () => given))
+    )
+  const inRequest = Effect.provideServiceEffect(
+    HttpServerRequest.HttpServerRequest,
+    Effect.sync(() => HttpServerRequest.fromWeb(new Request("http://localhost/")))
+  )
+
   it.effect("is always the same for one request, and another for each", () =>
     Effect.gen(function* () {
-      const [one, other] = [{}, {}]
-      const id = yield* RequestId.of(one)
+      const both = Effect.all([idOf(), Effect.fork(idOf("too-late")).pipe(Effect.flatMap(Fiber.join))])
+      const [id, again] = yield* inRequest(both)
       assert.match(id, /^[0-9a-f]{16}$/)
-      assert.strictEqual(yield* RequestId.of(one, "too-late"), id)
-      assert.notStrictEqual(yield* RequestId.of(other), id)
-      assert.strictEqual(yield* RequestId.of({}, "given"), "given")
+      assert.strictEqual(again, id)
+      assert.notStrictEqual(yield* inRequest(idOf()), id)
+      assert.strictEqual(yield* inRequest(idOf("given")), "given")
     })
   )
 
-  it.effect("is made for what is no request", () =>
+  it.effect("is another each time where there is no request", () =>
     Effect.gen(function* () {
-      assert.match(yield* RequestId.of(undefined), /^[0-9a-f]{16}$/)
+      assert.notStrictEqual(yield* idOf(), yield* idOf())
+      assert.strictEqual(yield* idOf("given"), "given")
+    })
+  )
+
+  it.effect("is drawn at random: none comes twice, in one generator or in two", () =>
+    Effect.gen(function* () {
+      const generators = [yield* RequestId.generator, yield* RequestId.generator]
+      const ids = generators.flatMap((next) => Array.from({ length: 50_000 }, next))
+      assert.strictEqual(new Set(ids).size, ids.length)
+      for (const id of ids) assert.match(id, /^[0-9a-f]{16}$/)
+    })
+  )
+
+  it.effect("is the same where chance is the same", () =>
+    Effect.gen(function* () {
+      const [first, second] = [Random.make("seed"), Random.make("seed")]
+      const next = yield* Effect.withRandom(RequestId.generator, first)
+      const same = yield* Effect.withRandom(RequestId.generator, second)
+      assert.strictEqual(next() + next(), same() + same())
     })
   )
 })

@@ -1,29 +1,32 @@
-// The routes as the library serves them: `node registrar.mjs [<audit file> durable|written|accepted]`.
+// The routes as the library serves them: `node registrar.mjs [<audit file> durable|written|accepted [chain]]`.
 import { HttpLayerRouter } from "@effect/platform"
+import { NodeFileSystem } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import * as File from "../../../dist/AuditSink/File.js"
 import { AuditLog, AuditSink, Registrar } from "../../../dist/index.js"
 import { ok } from "./byHand.mjs"
 import { launch } from "./launch.mjs"
-import { audited, Bench, limited } from "./registered.mjs"
+import { api, audited, Bench, limited } from "./registered.mjs"
 
-const [path, responseWaitsFor] = process.argv.slice(2)
+const [path, responseWaitsFor, chain] = process.argv.slice(2)
 let settled = Effect.void
 
 const routes = Layer.mergeAll(
   HttpLayerRouter.add("GET", "/ok", ok),
   HttpLayerRouter.add("GET", "/limited", limited),
   HttpLayerRouter.add("GET", "/audited", audited),
+  api,
   Layer.effectDiscard(
     Effect.map(AuditLog.AuditLog, ({ flush }) => {
       settled = flush
     })
   )
 )
+const file = () => File.layer({ path, chain: chain === "chain" }).pipe(Layer.provide(NodeFileSystem.layer))
 
 launch(
   Registrar.serve(Layer.provide(routes, Bench.layer), { responseWaitsFor, disableListenLog: true }).pipe(
-    Layer.provide(path === undefined ? AuditSink.empty : File.layer({ path }))
+    Layer.provide(path === undefined ? AuditSink.empty : file())
   ),
   () => settled
 )
