@@ -169,10 +169,15 @@ type Strays<Name extends string, Id extends string> =
           : `The id '${Id}' does not start with '${Name}-'`
       : never
 
-type Twice<T, Seen = never> = T extends readonly [infer Head, ...infer Rest]
-  ? | ([Label<Head>] extends [never] ? never : Label<Head> extends Seen ? `The ${Label<Head>} is given twice` : never)
-    | Twice<Rest, Seen | Label<Head>>
-  : never
+/** With what it has found as a parameter: the compiler follows 1,000 steps where they come last, and else not even 50. */
+type Twice<T, Seen = never, Found = never> = T extends readonly [infer Head, ...infer Rest]
+  ? Twice<
+      Rest,
+      Seen | Label<Head>,
+      | Found
+      | ([Label<Head>] extends [never] ? never : Label<Head> extends Seen ? `The ${Label<Head>} is given twice` : never)
+    >
+  : Found
 
 /** One id may stand for two statuses. What is known only at run time has no label, and is compared then. */
 type Label<T> = T extends ApiError.Any

@@ -78,6 +78,9 @@ export const layer = (options?: AuditLog.Options): Layer.Layer<Services, never, 
  * Before anything is served, all registrations are checked together: one `RegistrationConflict` tells about every conflict.
  * When it closes, running requests are finished, then everything added to the audit log is written.
  *
+ * A request has a span where a tracer is installed, or where it belongs to a trace (W3C Trace Context, B3); otherwise nobody
+ * would collect it, and none is made.
+ *
  * @category layers
  */
 export const serve = <A, E, R>(

@@ -86,12 +86,13 @@ const closeConnections = (server: Server): Server => {
   const cut = () => {
     if (isClosing && running === 0) server.closeAllConnections()
   }
+  const leave = () => {
+    running--
+    cut()
+  }
   server.on("request", (_request, response) => {
     running++
-    response.once("close", () => {
-      running--
-      cut()
-    })
+    response.on("close", leave)
   })
   server.close = (onClosed) => {
     isClosing = true

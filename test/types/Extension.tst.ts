@@ -78,6 +78,28 @@ describe("a duplicate", () => {
   })
 })
 
+describe("many", () => {
+  type Class<N extends number> = ApiError.Class<ApiError.ApiError<`many-${N}`, {}>, `many-${N}`, 404, {}>
+  type Errors<N extends number, E extends ReadonlyArray<unknown> = []> = E["length"] extends N
+    ? E
+    : Errors<N, [...E, Class<E["length"]>]>
+  type Events<N extends number, E extends ReadonlyArray<unknown> = []> = E["length"] extends N
+    ? E
+    : Events<N, [...E, AuditEvent.AuditEvent<`many-${E["length"]}`, "", {}>]>
+  const errors = <N extends number>() => [] as unknown as Errors<N>
+  const auditEvents = <N extends number>() => [] as unknown as Events<N>
+
+  test("are no more than the compiler can follow", () => {
+    expect(Extension.make("many", { errors: errors<500>(), auditEvents: auditEvents<500>() }).name).type.toBe<"many">()
+  })
+
+  test("are still compared", () => {
+    const twice: readonly [...Errors<200>, Class<7>] = [...errors<200>(), errors<8>()[7]]
+    // @ts-expect-error The id 'many-7' (404) is given twice
+    Extension.make("many", { errors: twice })
+  })
+})
+
 describe("the contents", () => {
   test("are classes and events", () => {
     // @ts-expect-error 'error' does not exist in type 'Contents'. Did you mean to write 'errors'?
