@@ -175,7 +175,7 @@ export const make = <
     description: given.description,
     since: given.since,
     deprecated: given.deprecated,
-    encode: (values, onMisfit) => (encoder ??= makeEncoder(fields))(values, onMisfit)
+    encode: (values, onMisfit, details) => (encoder ??= makeEncoder(fields, isContextName))(values, onMisfit, details)
   }
 }
 

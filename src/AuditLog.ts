@@ -21,7 +21,7 @@
  *   Effect.provide(Cleanup.layer.pipe(Layer.provideMerge(Registrar.layer()), Layer.provide(AuditSink.console)))
  * )
  */
-import { Cause, Clock, Console, Context, Data, DateTime, Effect, Layer, Option } from "effect"
+import { Cause, Clock, Console, Context, Data, DateTime, Effect, Exit, Layer } from "effect"
 import type { Duration, Fiber, Scope } from "effect"
 import { AuditContext } from "./AuditContext.js"
 import * as AuditEvent from "./AuditEvent.js"
@@ -219,19 +219,25 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
     const policyOf = (level: AuditEvent.Level) =>
       typeof whenFull === "string" ? whenFull : (whenFull[level] ?? "suspend")
 
-    const record = (
+    const contentsOf = (
       event: AuditEvent.Any,
       context: typeof AuditContext.Service,
       millis: number,
       params: object,
       intent?: string
-    ) =>
-      AuditRecord.fromEvent(event, params, {
-        source,
-        date: DateTime.formatIso(DateTime.unsafeMake(millis)),
-        context,
-        intent
-      })
+    ) => AuditRecord.contentsOf(event, params, { source, date: dateOf(millis), context, intent })
+
+    /** Of what waits there may be many, and so it is as little as the sink needs. */
+    const recordOf: (contents: AuditRecord.Contents) => Taken =
+      sink.readsOnlyLines === true ? (contents) => ({ line: AuditRecord.lineOf(contents) }) : AuditRecord.make
+
+    let lastMillis = NaN
+    let lastDate = ""
+    /** Under load many events have the same one. */
+    const dateOf = (millis: number): string => {
+      if (millis !== lastMillis) lastDate = formatMillis((lastMillis = millis))
+      return lastDate
+    }
 
     // Said once per time of trouble: a line for each dropped event would flood the application log instead.
     let dropping = false
@@ -242,28 +248,33 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
       return Say.error(`Audit events are dropped, the first of them '${type}': the audit log is full or closed`)
     })
 
+    /** What is to be said, if anything, and before it what was dropped. */
+    const withDropped = (report: Effect.Effect<void> | undefined): Effect.Effect<void> | undefined => {
+      if (firstDropped === undefined) return report
+      return report === undefined ? reportDropped : Effect.zipRight(reportDropped, report)
+    }
+
     const countFailure = Effect.tapErrorCause(() => Effect.sync(() => metrics.failures(1)))
 
     const writer = yield* Writer.make({
-      // The writer never hands over an empty batch.
-      write: (batch: ReadonlyArray<AuditRecord.AuditRecord>) =>
-        countFailure(Effect.suspend(() => sink.write(batch as Batch))),
+      // The writer never hands over an empty batch, and to no sink less than it reads.
+      write: (batch: ReadonlyArray<Taken>) => countFailure(Effect.suspend(() => sink.write(batch as Batch))),
       sync: countFailure(sink.sync),
       capacity: { items: capacity?.records ?? 10_000, size: capacity?.characters ?? 16 * 1024 * 1024 },
       dropped: (count) =>
         Effect.flatMap(Clock.currentTimeMillis, (millis) => {
           dropping = false
-          const { record: account } = record(BuiltInEvents.EventsDropped, {}, millis, { count })
-          return Effect.as(Say.error(account.message), account)
+          const { contents } = contentsOf(BuiltInEvents.EventsDropped, {}, millis, { count })
+          return Effect.as(Say.error(contents.message), recordOf(contents))
         }),
-      onDropped: ({ event }) => {
+      onDropped: ({ line }) => {
         metrics.dropped(1)
-        if (!dropping) firstDropped = event.type
+        if (!dropping) firstDropped = typeOf(line)
         dropping = true
       },
       onDurable: (count) => {
         metrics.durable(count)
-        metrics.pending(writer.unsafeAccount().pending)
+        metrics.pending(writer.unsafePending())
         metrics.outage(0)
       },
       onFailure: (cause) => {
@@ -279,10 +290,10 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
         ).pipe(Effect.zipRight(Console.error(records.map(({ line }) => line).join("\n"))))
     })
 
-    const offer = (taken: AuditRecord.AuditRecord, policy: WhenFull, kept: boolean): Writer.Position => {
+    const offer = (taken: Taken, policy: WhenFull, kept: boolean): Writer.Position => {
       metrics.accepted(1)
       const position = writer.unsafeOffer(taken, taken.line.length, policy, kept)
-      metrics.pending(writer.unsafeAccount().pending)
+      metrics.pending(writer.unsafePending())
       return position
     }
 
@@ -292,7 +303,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
         // It stands for many, and is not to be dropped as one.
         if (!writer.unsafeTakesMore()) return false
         const { event, context, params } = summaryOf(kept, counted)
-        return offer(record(event, context, now, params).record, "suspend", true) > 0
+        return offer(recordOf(contentsOf(event, context, now, params).contents), "suspend", true) > 0
       },
       onLoss: (count) => Say.fatal(`${count} audit events were only counted, and are lost`)
     })
@@ -300,29 +311,24 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
     const accept = (fiber: Fiber.RuntimeFiber<unknown, unknown>, event: AuditEvent.Any, params: object, how: How) => {
       const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
       const now = clock.unsafeCurrentTimeMillis()
-      const context = Option.getOrElse(Context.getOption(fiber.currentContext, AuditContext), () => ({}))
-      const { record: taken, misfits } = record(event, context, now, params, how.intent)
-      const kind = how.mayCollapse ? Collapse.kindOf(event.type, event.collapse, taken.event.details) : undefined
+      const context = Context.getOrElse(fiber.currentContext, AuditContext, unknownContext)
+      const { contents, misfits } = contentsOf(event, context, now, params, how.intent)
+      const { details } = contents.event
+      const kind = how.mayCollapse ? Collapse.kindOf(event.type, event.collapse, details) : undefined
       metrics.added(event.type)
-      const isCounted = kind !== undefined && collapse.unsafeCount(kind, now)
-      if (isCounted) metrics.collapsed(1)
-      const position = isCounted ? 0 : offer(taken, how.policy ?? policyOf(event.level), how.kept)
-      if (position > 0) {
-        if (kind !== undefined) collapse.unsafeOpen(kind, { event, record: taken }, taken.line.length, now)
-        const request = Context.getOption(fiber.currentContext, Added)
-        if (Option.isSome(request)) request.value.settle = (stage) => reached(position, stage)
+      if (kind !== undefined && collapse.unsafeCount(kind, now)) {
+        metrics.collapsed(1)
+        return { position: 0, report: withDropped(undefined) }
       }
-      const report = misfits.length > 0 && !isCounted ? reportMisfits(event, misfits) : undefined
-      if (firstDropped === undefined) return { position, report }
-      return { position, report: report === undefined ? reportDropped : Effect.zipRight(reportDropped, report) }
+      const taken = recordOf(contents)
+      const position = offer(taken, how.policy ?? policyOf(event.level), how.kept)
+      if (position > 0) {
+        if (kind !== undefined) collapse.unsafeOpen(kind, { event, details }, taken.line.length, now)
+        const request = Context.getOrElse(fiber.currentContext, Added, () => undefined)
+        if (request !== undefined) request.settle = (stage) => Effect.suspend(() => reached(position, stage))
+      }
+      return { position, report: withDropped(misfits.length > 0 ? reportMisfits(event, misfits) : undefined) }
     }
-
-    /** Takes the event in, at once and whatever happens to the fiber, and says where. */
-    const takeIn = (event: AuditEvent.Any, params: object, how: How): Effect.Effect<Writer.Position> =>
-      Effect.withFiberRuntime((fiber) => {
-        const { position, report } = accept(fiber, event, params, how)
-        return report === undefined ? Effect.succeed(position) : Effect.as(report, position)
-      })
 
     const patience = yield* Patience.make({
       atMost: options.waitAtMost ?? "10 seconds",
@@ -330,19 +336,18 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
       onInVain: () => metrics.outage(1)
     })
 
-    const reached = (position: Writer.Position, stage: Writer.Stage): Effect.Effect<void, AuditUnavailable> =>
-      Effect.suspend(() =>
-        position <= writer.unsafeReached(stage)
-          ? Effect.void
-          : patience.wait(writer.reached(position, stage)).pipe(
-              Effect.flatMap((came) => (came ? Effect.void : new AuditUnavailable())),
-              Effect.catchAllCause((cause) =>
-                Cause.isInterruptedOnly(cause) ? Effect.interrupt : new AuditUnavailable()
-              )
-            )
-      )
+    const unavailable = Effect.suspend(() => new AuditUnavailable())
 
-    const room = Effect.asVoid(patience.wait(writer.room))
+    /** Where an event was taken in, until it is so safe. */
+    const reached = (position: Writer.Position, stage: Writer.Stage): Effect.Effect<void, AuditUnavailable> =>
+      position <= writer.unsafeReached(stage)
+        ? Effect.void
+        : patience.wait(writer.reached(position, stage), known, unavailable)
+
+    const known = (exit: Exit.Exit<void, unknown>): Effect.Effect<void, AuditUnavailable> =>
+      Exit.isSuccess(exit) ? Effect.void : Cause.isInterruptedOnly(exit.cause) ? Effect.interrupt : unavailable
+
+    const room = patience.wait(writer.room, (exit) => exit, Effect.void)
 
     /** What `add` waits for after it has taken an event in. */
     const held = (position: Writer.Position, policy: WhenFull): Effect.Effect<void> => {
@@ -352,28 +357,40 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
         : Effect.zipRight(Effect.ignore(reached(position, addWaitsFor)), untilRoom)
     }
 
-    const add = (event: AuditEvent.Any, params: object = {}): Effect.Effect<void> =>
+    /** Takes the event in, at once and whatever happens to the fiber; what comes then is told where. */
+    const takeIn = <A, E>(
+      event: AuditEvent.Any,
+      params: object,
+      how: How,
+      then: (position: Writer.Position) => Effect.Effect<A, E>
+    ): Effect.Effect<A, E> =>
       Effect.withFiberRuntime((fiber) => {
-        const { position, report } = accept(fiber, event, params, added)
-        const wait = held(position, policyOf(event.level))
-        return report === undefined ? wait : Effect.zipRight(report, wait)
+        const { position, report } = accept(fiber, event, params, how)
+        return report === undefined ? then(position) : Effect.flatMap(report, () => then(position))
       })
 
+    const untilDurable = (position: Writer.Position): Effect.Effect<void, AuditUnavailable> =>
+      position === 0 ? unavailable : reached(position, "durable")
+
+    const add = (event: AuditEvent.Any, params: object = {}): Effect.Effect<void> =>
+      takeIn(event, params, added, (position) => held(position, policyOf(event.level)))
+
     const require = (event: AuditEvent.Any, params: object = {}): Effect.Effect<void, AuditUnavailable> =>
-      Effect.flatMap(takeIn(event, params, required), (position) =>
-        position === 0 ? new AuditUnavailable() : reached(position, "durable")
-      )
+      takeIn(event, params, required, untilDurable)
 
     const around = (event: AuditEvent.Any, params: object = {}) =>
       Around.around<AuditUnavailable>({
         announce: (intent) =>
-          Effect.flatMap(takeIn(event, params, { ...required, intent }), (position) =>
-            position === 0 ? new AuditUnavailable() : Effect.succeed(reached(position, "durable"))
+          takeIn(event, params, { ...required, intent }, (position) =>
+            position === 0 ? unavailable : Effect.succeed(untilDurable(position))
           ),
         conclude: (intent, { _tag, ...error }) =>
           // As long as anything is taken in, so that a full queue does not leave an intent without its outcome.
-          takeIn(outcomes[_tag], { event: event.type, ...error }, { ...required, policy: "suspend", intent }).pipe(
-            Effect.map((position) => held(position, "suspend"))
+          takeIn(
+            outcomes[_tag],
+            { event: event.type, ...error },
+            { ...required, policy: "suspend", intent },
+            (position) => Effect.succeed(held(position, "suspend"))
           )
       })
 
@@ -434,33 +451,43 @@ const outcomes: Record<Around.Outcome["_tag"], AuditEvent.Any> = {
   "not-attempted": BuiltInEvents.ActNotAttempted
 }
 
+/** That of what has no request, and was given none. */
+const unknownContext = (): typeof AuditContext.Service => ({})
+
+/** What waits to be stored: a record or, where the sink reads nothing else, its line. */
+type Taken = Pick<AuditRecord.AuditRecord, "line">
+
+const typeOf = (line: string): string => (JSON.parse(line) as AuditRecord.Contents).event.type
+
 /** The event that others of its kind are counted after. */
 interface Counted {
   readonly event: AuditEvent.Any
-  readonly record: AuditRecord.AuditRecord
+  readonly details: AuditRecord.Contents["event"]["details"]
 }
 
 /** Of the context, what all of them have in common. */
 const summaryOf = (
-  { event, record: { event: kept } }: Counted,
+  { event, details }: Counted,
   counted: { readonly count: number; readonly first: number; readonly last: number }
 ) => {
   const { count, first, last } = counted
   const { by = AuditEvent.contextNames } = event.collapse ?? {}
-  const common = AuditEvent.contextNames.filter((name) => by.includes(name) && typeof kept.details[name] === "string")
+  const common = AuditEvent.contextNames.filter((name) => by.includes(name) && typeof details[name] === "string")
   return {
     // As severe as what it stands for, so that filters treat it alike.
     event: { ...BuiltInEvents.EventsCollapsed, level: event.level },
-    context: Object.fromEntries(common.map((name) => [name, kept.details[name] as string])),
+    context: Object.fromEntries(common.map((name) => [name, details[name] as string])),
     params: {
       event: event.type,
       count,
-      first: DateTime.formatIso(DateTime.unsafeMake(first)),
-      last: DateTime.formatIso(DateTime.unsafeMake(last)),
-      details: kept.details
+      first: formatMillis(first),
+      last: formatMillis(last),
+      details
     }
   }
 }
+
+const formatMillis = (millis: number): string => DateTime.formatIso(DateTime.unsafeMake(millis))
 
 const missingParameters = (event: AuditEvent.Any, params: object): ReadonlyArray<string> =>
   MessageTemplate.parametersOf(event.template).filter(

@@ -6,7 +6,7 @@
  */
 import { Data, Either, ParseResult, Schema } from "effect"
 import * as AuditEvent from "./AuditEvent.js"
-import { isJson, setMember, stringify, toJson, type Json } from "./internal/json.js"
+import { framed, inOnePiece, isJson, stringify, stringifyMembers, toJson, type Json } from "./internal/json.js"
 import { toWire, wireLevels } from "./internal/level.js"
 import * as MessageTemplate from "./MessageTemplate.js"
 
@@ -55,28 +55,48 @@ export interface AuditRecord extends Contents {
  *
  * @category constructors
  */
-export const make = (contents: Contents): AuditRecord => build(contents)
-
-/** What is `undefined` is left out. */
-interface Given extends Omit<Contents, "event"> {
-  readonly event: {
-    readonly type: string
-    readonly details: Contents["event"]["details"]
-    readonly intent?: string | undefined
-    readonly requestId?: string | undefined
-  }
+export const make = (contents: Contents): AuditRecord => {
+  const { level, date, message, event, source } = contents
+  return { level, date, message, event: eventOf(event), source, line: lineOf(contents) }
 }
 
-const build = ({ level, date, message, event: given, source }: Given): AuditRecord => {
+/** In the order of the line, and without what is `undefined`. */
+const eventOf = (given: {
+  readonly type: string
+  readonly details: Contents["event"]["details"]
+  readonly intent?: string | undefined
+  readonly requestId?: string | undefined
+}): Contents["event"] => {
   const { type, details, intent, requestId } = given
-  const event = {
-    type,
-    details,
-    ...(intent === undefined ? {} : { intent }),
-    ...(requestId === undefined ? {} : { requestId })
-  }
-  return { level, date, message, event, source, line: stringify({ level, date, message, event, source }) }
+  const event: { -readonly [Name in keyof Contents["event"]]: Contents["event"][Name] } = { type, details }
+  if (intent !== undefined) event.intent = intent
+  if (requestId !== undefined) event.requestId = requestId
+  return event
 }
+
+/**
+ * The line of a record. As `stringify` writes it, but put together from few parts, which takes less than half the time.
+ *
+ * @internal
+ */
+export const lineOf = ({ level, date, message, event, source }: Contents): string => {
+  const { type, details, intent, requestId } = event
+  return inOnePiece(
+    withLevel(level) +
+      stringify(date) +
+      ',"message":' +
+      stringify(message) +
+      withType(type) +
+      stringifyMembers(details) +
+      (intent === undefined ? "" : `,"intent":${stringify(intent)}`) +
+      (requestId === undefined ? "" : `,"requestId":${stringify(requestId)}`) +
+      withSource(source)
+  )
+}
+
+const withLevel = framed('{"level":', ',"date":')
+const withType = framed(',"event":{"type":', ',"details":')
+const withSource = framed('},"source":', "}")
 
 /**
  * The record of an event. What the context does not know of that the message names is `null`. Values that do not fit their
@@ -87,13 +107,30 @@ const build = ({ level, date, message, event: given, source }: Given): AuditReco
 export const fromEvent = (
   event: AuditEvent.Any,
   params: object,
-  given: {
-    readonly source: string
-    readonly date: string
-    readonly context?: { readonly [Name in AuditEvent.ContextName | "requestId"]?: string | undefined }
-    readonly intent?: string | undefined
-  }
+  given: Surroundings
 ): { readonly record: AuditRecord; readonly misfits: ReadonlyArray<string> } => {
+  const { contents, misfits } = contentsOf(event, params, given)
+  return { record: make(contents), misfits }
+}
+
+/** Where and when an event was added. */
+interface Surroundings {
+  readonly source: string
+  readonly date: string
+  readonly context?: { readonly [Name in AuditEvent.ContextName | "requestId"]?: string | undefined }
+  readonly intent?: string | undefined
+}
+
+/**
+ * What the record of an event holds.
+ *
+ * @internal
+ */
+export const contentsOf = (
+  event: AuditEvent.Any,
+  params: object,
+  given: Surroundings
+): { readonly contents: Contents; readonly misfits: ReadonlyArray<string> } => {
   const { context = {}, date, intent, source } = given
   const named = MessageTemplate.parametersOf(event.template)
   const details: Record<string, Json> = {}
@@ -102,22 +139,21 @@ export const fromEvent = (
     if (value !== undefined) details[name] = toJson(value)
     else if (named.includes(name)) details[name] = null
   }
-  const encoded = event.encode(params as Readonly<Record<string, unknown>>, "keep")
-  for (const [name, value] of Object.entries(encoded.details)) {
-    if (!AuditEvent.isContextName(name)) setMember(details, name, value)
-  }
+  const { problems } = event.encode(params as Readonly<Record<string, unknown>>, "keep", details)
   const message = Either.isRight(event.template) ? MessageTemplate.render(event.template.right, details) : event.text
   return {
-    record: build({
+    contents: {
       level: toWire(event.level),
       date,
       message,
-      event: { type: event.type, details, intent, requestId: context.requestId },
+      event: eventOf({ type: event.type, details, intent, requestId: context.requestId }),
       source
-    }),
-    misfits: encoded.problems.map(({ field, problem }) => `${field} (${problem})`)
+    },
+    misfits: problems.length === 0 ? noMisfits : problems.map(({ field, problem }) => `${field} (${problem})`)
   }
 }
+
+const noMisfits: ReadonlyArray<string> = []
 
 /**
  * The line is not an audit record.

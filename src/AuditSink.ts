@@ -51,6 +51,13 @@ export interface Service {
    * later batch, until it succeeds: a sink that has stored a part of them must recognise them.
    */
   readonly sync: Effect.Effect<void, AuditSinkError>
+
+  /**
+   * Of the records it is given it reads nothing but their lines, and so they need not have more.
+   *
+   * @internal
+   */
+  readonly readsOnlyLines?: true
 }
 
 /**
@@ -94,7 +101,8 @@ export const memory = (records: Ref.Ref<ReadonlyArray<AuditRecord>>): Layer.Laye
  */
 export const console: Layer.Layer<AuditSink> = Layer.succeed(AuditSink, {
   write: (batch) => Console.log(batch.map((record) => record.line).join("\n")),
-  sync: Effect.void
+  sync: Effect.void,
+  readsOnlyLines: true
 })
 
 /**
@@ -243,7 +251,7 @@ const decouple = Effect.fnUntraced(function* (sink: Service, capacity: number, c
   } satisfies Service
 })
 
-const nothing: Service = { write: () => Effect.void, sync: Effect.void }
+const nothing: Service = { write: () => Effect.void, sync: Effect.void, readsOnlyLines: true }
 
 const isBatch = (records: ReadonlyArray<AuditRecord>): records is Batch => records.length > 0
 

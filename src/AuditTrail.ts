@@ -112,7 +112,8 @@ export interface StoredSeal {
 export const chained = (sealer: Sealer | undefined): LogFile.Format<Chained> => {
   const link = (state: Chained, line: string, mark?: AuditChain.Mark): readonly [string, Chained] => {
     const linked = AuditChain.link(state.head, line, mark)
-    return [linked.line + "\n", { ...state, head: linked.head, unsealed: state.unsealed + 1 }]
+    const { sealedAt, seals, unsealed, wasClosed } = state
+    return [linked.line + "\n", { wasClosed, head: linked.head, unsealed: unsealed + 1, sealedAt, seals }]
   }
 
   /** The record seals everything before it, and says what was trimmed. */

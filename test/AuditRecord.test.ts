@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
 import fc from "fast-check"
 import * as AuditRecord from "../src/AuditRecord.js"
+import { stringify } from "../src/internal/json.js"
 
 const contents: AuditRecord.Contents = {
   level: "INFO",
@@ -20,6 +21,22 @@ describe("make", () => {
         .line,
       `{"level":"INFO","date":"2024-01-31T12:00:00.007Z","message":"hello",` +
         `"event":{"type":"test","details":{"ip":"192.0.2.1"}},"source":"tests"}`
+    )
+  })
+
+  it("is the line that stringify writes of the whole", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: "binary" }),
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.record({ intent: fc.string(), requestId: fc.string() }, { requiredKeys: [] }),
+        (text, given, ids) => {
+          const details = withoutNegativeZero(given) as AuditRecord.Contents["event"]["details"]
+          const whole = { ...contents, message: text, event: { type: text, details, ...ids }, source: text }
+          const { level, date, message, event, source } = whole
+          assert.strictEqual(AuditRecord.make(whole).line, stringify({ level, date, message, event, source }))
+        }
+      )
     )
   })
 

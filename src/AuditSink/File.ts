@@ -79,20 +79,25 @@ export const make = (options: Options): Effect.Effect<Service, AuditSinkError, F
 
     // A failed batch may be stored in part, where it went over the end of a file, and is given again as a whole.
     const stored = new WeakSet<AuditRecord>()
+    let isPartly = false
     let given: ReadonlyArray<AuditRecord> = []
     // Interrupted before it remembers, it would store records twice.
     const remember = (storing: Effect.Effect<void, LogFile.LogFileError>) =>
       Effect.tapError(storing, (error) =>
-        Effect.sync(() => given.slice(0, error.written).forEach((record) => stored.add(record)))
+        Effect.sync(() => {
+          isPartly ||= error.written > 0
+          given.slice(0, error.written).forEach((record) => stored.add(record))
+        })
       ).pipe(Effect.mapError(toSinkError(options.path)), Effect.uninterruptible)
 
     return {
       write: (batch) =>
         Effect.suspend(() => {
-          given = batch.filter((record) => !stored.has(record))
+          given = !isPartly ? batch : batch.filter((record) => !stored.has(record))
           return remember(file.write(given.map((record) => record.line)))
         }),
-      sync: remember(file.sync)
+      sync: remember(file.sync),
+      readsOnlyLines: true
     } satisfies Service
   }).pipe(Effect.mapError((error) => (error instanceof AuditSinkError ? error : toSinkError(options.path)(error))))
 

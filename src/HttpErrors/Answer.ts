@@ -56,6 +56,18 @@ export interface Sender {
 export const make = (registry: Registry, options: Options = {}): Sender => {
   const { problemDetails = "preferred", problemTypes, language = "en", source = "app" } = options
   const count = makeCounter(source)
+  const withId = RequestId.finder()
+
+  const asked = <A, E>(use: (conversation: Conversation) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.withFiberRuntime((fiber) => {
+      const {
+        headers = noHeaders,
+        method,
+        originalUrl: url
+      } = RequestContext.get(fiber, HttpServerRequest.HttpServerRequest) ?? noRequest
+      const span = fiber.currentSpan?._tag === "Span" ? fiber.currentSpan : undefined
+      return withId(fiber, (requestId) => use({ method, url, headers, requestId, span }))
+    })
 
   const send = (error: ApiError.Any, instance: object = {}) =>
     asked((conversation) => {
@@ -114,17 +126,6 @@ interface Conversation {
   readonly requestId: string
   readonly span: Tracer.Span | undefined
 }
-
-const asked = <A, E>(use: (conversation: Conversation) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.withFiberRuntime((fiber) => {
-    const {
-      headers = noHeaders,
-      method,
-      originalUrl: url
-    } = RequestContext.get(fiber, HttpServerRequest.HttpServerRequest) ?? noRequest
-    const span = fiber.currentSpan?._tag === "Span" ? fiber.currentSpan : undefined
-    return RequestId.use(fiber, (requestId) => use({ method, url, headers, requestId, span }))
-  })
 
 const noHeaders = {}
 const noRequest: Partial<HttpServerRequest.HttpServerRequest> = {}

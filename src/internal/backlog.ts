@@ -36,13 +36,14 @@ export interface Backlog<A> {
 interface Entry<A> {
   readonly item: A
   readonly size: number
-  readonly position: Position
+  /** How many steady items are before it. */
+  readonly after: number
 }
 
 /** `onDropped` is told about each item that was not taken in or gave way. */
 export const make = <A>(capacity: Capacity, onDropped: (item: A) => void): Backlog<A> => {
-  // Apart, so that the oldest that may give way is found at once; positions bring them together again.
-  let steady: Array<Entry<A>> = []
+  // Apart, so that the oldest that may give way is found at once.
+  let steady: Array<A> = []
   let yielding: Array<Entry<A>> = []
   /** Those before it in `yielding` have given way. */
   let head = 0
@@ -96,16 +97,15 @@ export const make = <A>(capacity: Capacity, onDropped: (item: A) => void): Backl
         onDropped(item)
         return 0
       }
-      const entry = { item, size, position: ++last }
       pending++
       pendingSize += size
       if (policy === "drop-old" && !kept) {
-        yielding.push(entry)
+        yielding.push({ item, size, after: steady.length })
         yieldingSize += size
       } else {
-        steady.push(entry)
+        steady.push(item)
       }
-      return last
+      return ++last
     },
     take: () => {
       const items = waiting()
@@ -131,17 +131,14 @@ export const make = <A>(capacity: Capacity, onDropped: (item: A) => void): Backl
   }
 }
 
-const inOrder = <A>(
-  steady: ReadonlyArray<Entry<A>>,
-  yielding: ReadonlyArray<Entry<A>>,
-  head: number
-): ReadonlyArray<A> => {
+const inOrder = <A>(steady: ReadonlyArray<A>, yielding: ReadonlyArray<Entry<A>>, head: number): ReadonlyArray<A> => {
+  if (yielding.length === head) return steady
   const items: Array<A> = []
-  let next = head
-  for (const { item, position } of steady) {
-    while (next < yielding.length && yielding[next]!.position < position) items.push(yielding[next++]!.item)
+  let next = 0
+  for (const { item, after } of yielding.slice(head)) {
+    while (next < after) items.push(steady[next++]!)
     items.push(item)
   }
-  while (next < yielding.length) items.push(yielding[next++]!.item)
+  while (next < steady.length) items.push(steady[next++]!)
   return items
 }

@@ -3,6 +3,7 @@
  * take the others with it, and what is `Redacted` stays so: encoding a `Schema.Redacted` would give the secret away.
  */
 import { Either, ParseResult, Redacted, Schema, SchemaAST as AST } from "effect"
+import { checkOf, type Check } from "./asItIs.js"
 import { holds } from "./holds.js"
 import { makeAllowance, setMember, toJson, type Json } from "./json.js"
 
@@ -39,42 +40,72 @@ export interface Encoded {
 /** What becomes of a value that does not fit: its JSON form is kept, or the field is left out. */
 export type OnMisfit = "keep" | "omit"
 
-export type Encoder = (values: Readonly<Record<string, unknown>>, onMisfit: OnMisfit) => Encoded
+/** The details go into those that are given, where any are. */
+export type Encoder = (
+  values: Readonly<Record<string, unknown>>,
+  onMisfit: OnMisfit,
+  details?: Record<string, Json>
+) => Encoded
 
 /**
- * Fields without a Schema are taken in their JSON form. The details come in the order of the Schemas, then of the values.
+ * Fields without a Schema are taken in their JSON form. The details come in the order of the Schemas, then of the values;
+ * those with a reserved name are left out.
  */
-export const makeEncoder = (fields: Fields): Encoder => {
+export const makeEncoder = (fields: Fields, isReserved: (name: string) => boolean = () => false): Encoder => {
   // Each field is a Schema of its own, so that optional and renamed fields work as they do in a Struct.
   const encoders = Object.entries(fields).map(([field, schema]) => {
     const { ast } = Schema.Struct({ [field]: schema })
-    return { field, encode: encodeField(field, ast), isSecret: holdsSecrets(ast) }
+    return { field, check: checkOfMember(ast, field), encode: encodeField(field, ast), isSecret: holdsSecrets(ast) }
   })
 
-  return (given, onMisfit) => {
-    const values = snapshot(given)
+  return (given, onMisfit, details = {}) => {
+    const { values, count } = snapshot(given)
     const allowance = makeAllowance()
-    const details: Record<string, Json> = {}
-    const problems: Array<{ field: string; problem: string }> = []
-    for (const { field, encode, isSecret } of encoders) {
+    let problems = noProblems
+    const put = (name: string, value: unknown) => {
+      // As JSON has it: `null` is something else.
+      if (value === undefined) return
+      const json = toJson(value, allowance)
+      if (!isReserved(name)) setMember(details, name, json)
+    }
+
+    let declared = 0
+    for (const { field, check, encode, isSecret } of encoders) {
+      const isGiven = Object.hasOwn(values, field)
+      if (isGiven) declared++
+      if (isGiven && isAsItIs(check, values[field])) {
+        put(field, values[field])
+        continue
+      }
       const encoded = encode(values)
       if (Either.isRight(encoded)) {
-        for (const [name, value] of Object.entries(encoded.right)) {
-          // As JSON has it: `null` is something else.
-          if (value !== undefined) setMember(details, name, toJson(value, allowance))
-        }
+        for (const [name, value] of Object.entries(encoded.right)) put(name, value)
       } else {
-        problems.push({ field, problem: encoded.left })
+        problems = [...problems, { field, problem: encoded.left }]
         // What was meant to be a secret is one even where it did not come as a `Redacted`.
-        if (onMisfit === "keep" && Object.hasOwn(values, field)) {
-          setMember(details, field, isSecret ? "<redacted>" : toJson(values[field], allowance))
-        }
+        if (onMisfit === "keep" && isGiven) put(field, isSecret ? "<redacted>" : (values[field] ?? null))
       }
     }
-    for (const field of Object.keys(values)) {
-      if (!Object.hasOwn(fields, field)) setMember(details, field, toJson(values[field], allowance))
+    if (declared < count) {
+      for (const field of Object.keys(values)) if (!Object.hasOwn(fields, field)) put(field, values[field] ?? null)
     }
     return { details, problems }
+  }
+}
+
+const noProblems: Encoded["problems"] = []
+
+/** Of the only member of a Struct, where that stands in its encoded form under the same name. */
+const checkOfMember = (ast: AST.AST, field: string): Check | undefined => {
+  const member = AST.isTypeLiteral(ast) ? ast.propertySignatures.find(({ name }) => name === field) : undefined
+  return member && checkOf(member.type)
+}
+
+const isAsItIs = (check: Check | undefined, value: unknown): boolean => {
+  try {
+    return check?.(value) === true
+  } catch {
+    return false
   }
 }
 
@@ -100,14 +131,18 @@ const encodeField = (field: string, ast: AST.AST) => {
 const say = ({ path, _tag }: ParseResult.ArrayFormatterIssue) => `${path.map(String).join(".")}: ${_tag}`
 
 /** Reads each member once. A getter or a proxy is the application's code, and may throw. */
-const snapshot = (values: Readonly<Record<string, unknown>>): Record<string, unknown> => {
-  const read = Object.create(null) as Record<string, unknown>
+const snapshot = (given: Readonly<Record<string, unknown>>) => {
+  const values: Record<string, unknown> = {}
+  let count = 0
   try {
-    for (const field of Object.keys(values)) read[field] = readMember(values, field)
+    for (const field of Object.keys(given)) {
+      setMember(values, field, readMember(given, field))
+      count++
+    }
   } catch {
     // A proxy without keys has no members.
   }
-  return read
+  return { values, count }
 }
 
 const readMember = (values: Readonly<Record<string, unknown>>, field: string): unknown => {

@@ -25,7 +25,7 @@ export const makeAllowance = (): Allowance => ({ values: 100_000, characters: 2 
  * `<circular>` and `<unreadable>`, what is beyond the allowance as `<too large>`. Functions and `undefined` members are left out, as JSON does.
  */
 export const toJson = (value: unknown, allowance: Allowance = makeAllowance()): Json =>
-  convert(value, { ancestors: [], allowance }) ?? null
+  (isObject(value) ? convertObject(value, { ancestors: [], allowance }) : convertPlain(value, allowance)) ?? null
 
 /** A value inside a message: what has the form of text as it is, everything else as JSON. */
 export const toText = (value: unknown): string => {
@@ -37,8 +37,62 @@ export const toText = (value: unknown): string => {
  * JSON on one line in every reader's eyes: line and paragraph separators, C1 controls and bidirectional overrides are
  * escaped, which JSON does not ask for but terminals and line splitters need. `JSON.parse` gives the same value back.
  */
-export const stringify = (value: Json): string => JSON.stringify(value).replace(unsafe, escape)
+export const stringify = (value: Json): string => {
+  switch (typeof value) {
+    case "string":
+      return hasEscapes.test(value) ? escaped(value) : `"${value}"`
+    case "number":
+      // Negative zero, too, is the same in both.
+      return Number.isFinite(value) ? String(value) : "null"
+    default:
+      return escaped(value)
+  }
+}
 
+/** The same of an object, member by member: its names are known, and there is seldom anything to escape in what they stand for. */
+export const stringifyMembers = (members: { readonly [name: string]: Json }): string => {
+  let text = ""
+  for (const name of Object.keys(members)) {
+    const value = members[name]
+    // As JSON does.
+    if (value === undefined) continue
+    text += text === "" ? firstName(name) : nextName(name)
+    text += stringify(value)
+  }
+  return text === "" ? "{}" : text + "}"
+}
+
+/** The same of texts of which there are only so many, between two others that never change: each is put together once. */
+export const framed = (before: string, after: string): ((text: string) => string) => {
+  const known = new Map<string, string>()
+  return (text) => {
+    const found = known.get(text)
+    if (found !== undefined) return found
+    const made = before + stringify(text) + after
+    // They may come from outside.
+    if (known.size < maxKnown && made.length <= longestKnown) known.set(text, made)
+    return made
+  }
+}
+
+const maxKnown = 20_000
+const longestKnown = 200
+
+const firstName = framed("{", ":")
+const nextName = framed(",", ":")
+
+/**
+ * The same text, in one piece: what was put together is kept as its parts, which take three times the memory, until somebody
+ * looks at one of its characters.
+ */
+export const inOnePiece = (text: string): string => (text.charCodeAt(0) >= 0 ? text : "")
+
+// `undefined` is no JSON, but nothing here may throw.
+const escaped = (value: Json): string => (JSON.stringify(value) ?? "null").replace(unsafe, escape)
+
+/** Anything but what both leave as it is; JSON escapes surrogates that stand alone, and so none is let through. */
+const hasEscapes =
+  /[^ !#-[\]-~\u00a0-\u061b\u061d-\u200d\u2010-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\uffff]/
 const unsafe = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
 const escape = (char: string) => "\\u" + char.charCodeAt(0).toString(16).padStart(4, "0")
 
@@ -60,7 +114,7 @@ export const isJson = (value: unknown): value is Json => {
 }
 
 /** Sets an own member even where the key is `__proto__`, which plain assignment would swallow. */
-export const setMember = (target: Record<string, Json>, key: string, value: Json): void => {
+export const setMember = <A>(target: Record<string, A>, key: string, value: A): void => {
   if (key === "__proto__") {
     Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
   } else {
@@ -74,10 +128,15 @@ interface Walk {
   readonly allowance: Allowance
 }
 
-const convert = (value: unknown, walk: Walk): Json | undefined => {
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+
+const convert = (value: unknown, walk: Walk): Json | undefined =>
+  isObject(value) ? convertObject(value, walk) : convertPlain(value, walk.allowance)
+
+const convertPlain = (value: unknown, allowance: Allowance): Json | undefined => {
   switch (typeof value) {
     case "string":
-      return takeText(value, walk)
+      return takeText(value, allowance)
     case "boolean":
       return value
     case "number":
@@ -85,9 +144,9 @@ const convert = (value: unknown, walk: Walk): Json | undefined => {
       return Number.isFinite(value) ? value + 0 : String(value)
     case "bigint":
     case "symbol":
-      return takeText(value.toString(), walk)
+      return takeText(value.toString(), allowance)
     case "object":
-      return value === null ? null : convertObject(value, walk)
+      return null
     default:
       return undefined
   }
@@ -95,7 +154,7 @@ const convert = (value: unknown, walk: Walk): Json | undefined => {
 
 const tooLarge = "<too large>"
 
-const takeText = (text: string, { allowance }: Walk): string => {
+const takeText = (text: string, allowance: Allowance): string => {
   // A short text always fits, or one value that is too large would take all the others with it.
   if (text.length > Math.max(100, allowance.characters)) return tooLarge
   allowance.characters -= text.length
@@ -122,7 +181,10 @@ const convertKnown = (value: object, walk: Walk): Json | undefined => {
   if (Array.isArray(value) || value instanceof Set || value instanceof Map) return convertItems(value, walk)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString()
   if (value instanceof Error) {
-    return { name: takeText(String(value.name), walk), message: takeText(String(value.message), walk) }
+    return {
+      name: takeText(String(value.name), walk.allowance),
+      message: takeText(String(value.message), walk.allowance)
+    }
   }
   if (value instanceof ArrayBuffer) return convertBytes(new Uint8Array(value), walk)
   if (ArrayBuffer.isView(value)) {
@@ -133,7 +195,7 @@ const convertKnown = (value: object, walk: Walk): Json | undefined => {
 }
 
 const convertBytes = (bytes: Uint8Array, walk: Walk): Json =>
-  bytes.length > walk.allowance.characters ? tooLarge : takeText(Encoding.encodeBase64(bytes), walk)
+  bytes.length > walk.allowance.characters ? tooLarge : takeText(Encoding.encodeBase64(bytes), walk.allowance)
 
 const convertItems = (items: Iterable<unknown>, walk: Walk): Json => {
   const out: Array<Json> = []
@@ -147,7 +209,7 @@ const convertItems = (items: Iterable<unknown>, walk: Walk): Json => {
 const convertMembers = (value: object, walk: Walk): Json => {
   const out: Record<string, Json> = {}
   for (const key of Object.keys(value)) {
-    if (walk.allowance.values-- <= 0 || takeText(key, walk) !== key) {
+    if (walk.allowance.values-- <= 0 || takeText(key, walk.allowance) !== key) {
       setMember(out, tooLarge, tooLarge)
       return out
     }

@@ -199,7 +199,12 @@ const make = <S>(
       })
 
     /** The file that may be written to. */
-    const acquire: Effect.Effect<LogSegment.Segment, LogFileError> = Effect.gen(function* () {
+    const acquire: Effect.Effect<LogSegment.Segment, LogFileError> = Effect.suspend(() =>
+      // As with nearly each batch.
+      segment !== undefined && !isOver ? Effect.succeed(segment) : replace
+    )
+
+    const replace: Effect.Effect<LogSegment.Segment, LogFileError> = Effect.gen(function* () {
       const current = segment ?? (yield* reopen)
       if (isOver && current.size > 0) {
         yield* abandon(current)
@@ -269,8 +274,11 @@ const make = <S>(
       })
 
     /** The file that may be written to, once all is said and done that should be before. */
-    const ready = Effect.gen(function* () {
-      yield* acquire
+    const ready: Effect.Effect<LogSegment.Segment, LogFileError> = Effect.flatMap(acquire, (current) =>
+      unsaid === undefined && !isCrowded ? Effect.succeed(current) : prepare
+    )
+
+    const prepare = Effect.gen(function* () {
       if (unsaid !== undefined) {
         yield* note(unsaid)
         unsaid = undefined

@@ -5,15 +5,22 @@
  * One fiber watches the deadlines of all who wait: a timer for each, and a race with it, would cost more than what is waited
  * for. It is not the waiting fiber that ends the wait, and so regions that cannot be interrupted are no exception.
  */
-import { Clock, Context, Duration, Effect, FiberSet } from "effect"
-import type { Scope } from "effect"
+import { Duration, Effect, FiberSet } from "effect"
+import type { Exit, Scope } from "effect"
 
-/** Says when it has come, at once or later, as `Effect.async` wants it; what it returns stops that. */
-export type Register<E> = (resume: (effect: Effect.Effect<void, E>) => void) => void | Effect.Effect<void>
+/**
+ * Says when it has come, at once or later, as `Effect.async` wants it. What it returns stops that; where nothing is returned, one
+ * who is interrupted is forgotten when it comes, or when the time is over.
+ */
+export type Register<E> = (resume: (exit: Exit.Exit<void, E>) => void) => void | Effect.Effect<void>
 
 export interface Patience {
-  /** Whether it came. */
-  readonly wait: <E>(register: Register<E>) => Effect.Effect<boolean, E>
+  /** Until it comes, and what is made of it then. Where it does not come in time, `inVain` is what comes instead. */
+  readonly wait: <E, E2>(
+    register: Register<E>,
+    come: (exit: Exit.Exit<void, E>) => Effect.Effect<void, E2>,
+    inVain: Effect.Effect<void, E2>
+  ) => Effect.Effect<void, E2>
 }
 
 interface Wait {
@@ -31,6 +38,9 @@ export const make = (options: {
   Effect.gen(function* () {
     const atMost = Duration.toMillis(options.atMost)
     const fork = yield* FiberSet.makeRuntime<never>()
+    const clock = yield* Effect.clock
+    /** In milliseconds, of no calendar, which nobody sets. */
+    const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1_000_000
     let inVainAt: number | undefined
     // In the order of their deadlines. What is over goes when it comes first, which is nearly at once: all end in that order.
     let waits: Array<Wait> = []
@@ -39,16 +49,15 @@ export const make = (options: {
 
     const skipOver = () => {
       while (waits[first]?.isOver === true) first++
-      if (first * 2 < waits.length) return
+      if (first === 0 || first * 2 < waits.length) return
       waits = waits.slice(first)
       first = 0
     }
 
-    const giveUp = () => {
+    const giveUp = Effect.sync(() => {
       inVainAt = options.progress()
       options.onInVain()
-      return false
-    }
+    })
 
     const watch: Effect.Effect<void> = Effect.suspend(() => {
       skipOver()
@@ -57,10 +66,11 @@ export const make = (options: {
         isWatching = false
         return Effect.void
       }
-      return now.pipe(
-        Effect.flatMap((now) => Effect.sleep(next.deadline - now)),
-        Effect.zipRight(now),
-        Effect.map((now) => waits.filter((wait) => !wait.isOver && wait.deadline <= now).forEach((wait) => wait.end())),
+      return Effect.sleep(next.deadline - now()).pipe(
+        Effect.map(() => {
+          const time = now()
+          waits.filter((wait) => !wait.isOver && wait.deadline <= time).forEach((wait) => wait.end())
+        }),
         Effect.zipRight(watch)
       )
     })
@@ -73,38 +83,33 @@ export const make = (options: {
       fork(watch)
     }
 
-    const waitFor = <E>(register: Register<E>, now: number): Effect.Effect<boolean, E> =>
-      Effect.async((resume) => {
-        const wait: Wait = {
-          deadline: now + atMost,
-          isOver: false,
-          end: () => {
-            wait.isOver = true
-            resume(Effect.zipRight(stop ?? Effect.void, Effect.sync(giveUp)))
-          }
-        }
-        const stop = register((effect) => {
-          if (wait.isOver) return
-          wait.isOver = true
-          resume(Effect.as(effect, true))
-        })
-        if (!wait.isOver) add(wait)
-        return Effect.suspend(() => {
-          wait.isOver = true
-          return stop ?? Effect.void
-        })
-      })
-
     return {
-      wait: <E>(register: Register<E>): Effect.Effect<boolean, E> =>
-        Effect.withFiberRuntime((fiber) => {
-          if (inVainAt === options.progress()) return Effect.succeed(false)
-          return waitFor(register, millisOf(Context.get(fiber.currentDefaultServices, Clock.Clock)))
+      wait: <E, E2>(
+        register: Register<E>,
+        come: (exit: Exit.Exit<void, E>) => Effect.Effect<void, E2>,
+        inVain: Effect.Effect<void, E2>
+      ) =>
+        Effect.async<void, E2>((resume) => {
+          if (inVainAt === options.progress()) return resume(inVain)
+          const wait: Wait = {
+            deadline: now() + atMost,
+            isOver: false,
+            end: () => {
+              wait.isOver = true
+              resume(Effect.zipRight(Effect.zipRight(stop ?? Effect.void, giveUp), inVain))
+            }
+          }
+          const stop = register((exit) => {
+            if (wait.isOver) return
+            wait.isOver = true
+            resume(come(exit))
+          })
+          if (!wait.isOver) add(wait)
+          if (stop === undefined) return
+          return Effect.suspend(() => {
+            wait.isOver = true
+            return stop
+          })
         })
     }
   })
-
-/** That of no calendar, which nobody sets. */
-const millisOf = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1_000_000
-
-const now = Effect.clockWith((clock) => Effect.sync(() => millisOf(clock)))

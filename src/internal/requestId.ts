@@ -17,13 +17,15 @@ export const settle = (fiber: RuntimeFiber, given: () => string): string => {
   return id
 }
 
-/** The id of the request that the fiber runs for, for `use`. One that has none yet is given one. */
-export const use = <A, E, R>(
-  fiber: RuntimeFiber,
-  use: (id: string) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => {
-  const known = RequestContext.get(fiber, RequestId)
-  return known === undefined ? Effect.flatMap(generator, (next) => use(settle(fiber, next))) : use(known)
+/** Finds the id of the request that a fiber runs for, and makes one where it has none. */
+export const finder = () => {
+  let next: (() => string) | undefined
+  return <A, E, R>(fiber: RuntimeFiber, use: (id: string) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+    const known = RequestContext.get(fiber, RequestId)
+    if (known !== undefined) return use(known)
+    if (next !== undefined) return use(settle(fiber, next))
+    return Effect.flatMap(generator, (made) => use(settle(fiber, (next = made))))
+  }
 }
 
 /**
@@ -36,14 +38,14 @@ export const generator: Effect.Effect<() => string> = Effect.zipWith(
   (high, low) => {
     const random = new Utils.PCGRandom(high, low)
     const half = () => {
-      const bits = random.integer(2 ** 32)
-      return fourDigits[bits >>> 16]! + fourDigits[bits & 0xffff]!
+      const bits = Math.floor(random.number() * 2 ** 32)
+      return byte[bits >>> 24]! + byte[(bits >>> 16) & 255]! + byte[(bits >>> 8) & 255]! + byte[bits & 255]!
     }
     return () => half() + half()
   }
 )
 
-const fourDigits = Array.from({ length: 2 ** 16 }, (_, number) => number.toString(16).padStart(4, "0"))
+const byte = Array.from({ length: 256 }, (_, value) => value.toString(16).padStart(2, "0"))
 
 /** What the headers say, where it can be said on in headers and logs: `X-Request-Id`, or the trace of `traceparent` (W3C Trace Context). */
 export const given = (headers: Readonly<Record<string, string | undefined>>): string | undefined => {

@@ -2,8 +2,8 @@
  * Many producers, one writer fiber: group commit without timers. While one batch is stored the next one gathers, so the time
  * that takes is the batching window. Memory is bounded, and what could not be taken in is counted.
  */
-import { Deferred, Effect, Fiber, Schedule } from "effect"
-import type { Cause, Duration, Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, FiberId } from "effect"
+import type { Duration, Scope } from "effect"
 import * as Backlog from "./backlog.js"
 import type { Capacity, Policy, Position } from "./backlog.js"
 import type { Register } from "./patience.js"
@@ -54,24 +54,27 @@ export interface Writer<A, E> {
   readonly room: Register<never>
   /**
    * For `Effect.async`: resumes once everything up to the position that was not dropped is that far. Fails at once while storing fails, though it
-   * is tried again.
+   * is tried again. Nobody can stop waiting, which would cost more than what is waited for: whoever is interrupted is forgotten
+   * with the next batch.
    */
   readonly reached: (position: Position, stage: Stage) => Register<E>
   /** The position of the newest item, and of the newest that is that far. */
   readonly unsafeLast: () => Position
   readonly unsafeReached: (stage: Stage) => Position
   readonly unsafeAccount: () => Account
+  readonly unsafePending: () => number
 }
 
 interface Waiter<E> {
   readonly position: Position
-  readonly resume: (effect: Effect.Effect<void, E>) => void
+  readonly resume: (exit: Exit.Exit<void, E>) => void
 }
 
 const stages: ReadonlyArray<Stage> = ["written", "durable"]
 
-/** At once after short trouble, within a second after long. */
-const retryAfter = Schedule.exponential("50 millis").pipe(Schedule.union(Schedule.spaced("1 second")))
+/** In milliseconds, and twice as long each time: at once after short trouble, within a second after long. */
+const firstDelay = 50
+const longestDelay = 1000
 
 export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -92,9 +95,8 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
     /** Why storing fails, for as long as it does. */
     let outage: Cause.Cause<E> | undefined
     let wakeWriter: (() => void) | undefined
-    // Sets, because many may give up at once.
-    const waiters: Record<Stage, Set<Waiter<E>>> = { written: new Set(), durable: new Set() }
-    const suspended = new Set<(effect: Effect.Effect<void>) => void>()
+    const waiters: Record<Stage, Array<Waiter<E>>> = { written: [], durable: [] }
+    const suspended = new Set<(exit: Exit.Exit<void>) => void>()
 
     const wake = () => {
       const resume = wakeWriter
@@ -114,46 +116,40 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
     }
 
     const room: Register<never> = (resume) => {
-      if (!backlog.isFull()) return resume(Effect.void)
+      if (!backlog.isFull()) return resume(Exit.void)
       suspended.add(resume)
       return Effect.sync(() => void suspended.delete(resume))
     }
 
     const reach: Writer<A, E>["reached"] = (position, stage) => (resume) => {
-      if (position <= reached[stage]) return resume(Effect.void)
-      if (outage !== undefined) return resume(Effect.failCause(outage))
-      const waiter = { position, resume }
-      waiters[stage].add(waiter)
-      return Effect.sync(() => void waiters[stage].delete(waiter))
+      if (position <= reached[stage]) return resume(Exit.void)
+      if (outage !== undefined) return resume(Exit.failCause(outage))
+      waiters[stage].push({ position, resume })
     }
 
-    const settle = (stage: Stage, upTo: Position, effect: Effect.Effect<void, E>) => {
-      for (const waiter of waiters[stage]) {
-        if (waiter.position > upTo) continue
-        waiters[stage].delete(waiter)
-        waiter.resume(effect)
-      }
+    const settle = (stage: Stage, upTo: Position, exit: Exit.Exit<void, E>) => {
+      const settled = waiters[stage]
+      waiters[stage] = settled.filter(({ position }) => position > upTo)
+      for (const { position, resume } of settled) if (position <= upTo) resume(exit)
     }
 
     const advance = (stage: Stage, upTo: Position) => {
       reached[stage] = upTo
-      settle(stage, upTo, Effect.void)
+      settle(stage, upTo, Exit.void)
     }
 
     const releaseAll = () => {
       const released = [...suspended]
       suspended.clear()
-      for (const resume of released) resume(Effect.void)
+      for (const resume of released) resume(Exit.void)
     }
 
     const hasWork = () => backlog.hasWaiting() || dropped > reported
 
+    // Whoever interrupts it closes, and nothing wakes it after that.
     const untilWork = Effect.async<void>((resume) => {
       if (hasWork() || closing) return resume(Effect.void)
       wakeWriter = () => resume(Effect.void)
-      return Effect.sync(() => {
-        wakeWriter = undefined
-      })
     })
 
     const fail = (cause: Cause.Cause<E>) => {
@@ -162,9 +158,24 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
       // What was written and could not be synced has to be written again.
       reached.written = reached.durable
       // Those as well who wait for what comes after this batch: it has to wait for the end of the outage.
-      for (const stage of stages) settle(stage, backlog.last(), Effect.failCause(cause))
+      for (const stage of stages) settle(stage, backlog.last(), Exit.failCause(cause))
       return isFirst ? options.onFailure(cause) : Effect.void
     }
+
+    /** Tries until it succeeds. Without a Schedule: each run of one would keep the batch until the next full collection. */
+    const storeAll = (batch: ReadonlyArray<A>, upTo: Position, delay: number): Effect.Effect<void> =>
+      Effect.suspend(() => options.write(batch)).pipe(
+        Effect.flatMap(() => {
+          advance("written", upTo)
+          return options.sync
+        }),
+        Effect.catchAllCause((cause) =>
+          fail(cause).pipe(
+            Effect.zipRight(Effect.sleep(delay)),
+            Effect.zipRight(Effect.suspend(() => storeAll(batch, upTo, Math.min(2 * delay, longestDelay))))
+          )
+        )
+      )
 
     const storeBatch = Effect.gen(function* () {
       const upTo = backlog.last()
@@ -173,15 +184,7 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
       inFlight = items
       // What was dropped is older than whatever is taken in from now on.
       const batch = lost > 0 ? [...items, yield* options.dropped(lost)] : items
-      yield* Effect.suspend(() => options.write(batch)).pipe(
-        Effect.zipRight(Effect.sync(() => advance("written", upTo))),
-        Effect.zipRight(options.sync),
-        Effect.sandbox,
-        Effect.tapError(fail),
-        Effect.retry(retryAfter),
-        // The schedule never ends, so this is the success.
-        Effect.ignore
-      )
+      yield* storeAll(batch, upTo, firstDelay)
       if (outage !== undefined) yield* options.onRecovery
       outage = undefined
       reported += lost
@@ -216,7 +219,7 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
         yield* Fiber.interruptFork(fiber)
         const left = backlog.pending() + dropped - reported
         if (left > 0) yield* options.onLoss(left, [...inFlight, ...backlog.waiting()])
-        for (const stage of stages) settle(stage, backlog.last(), Effect.interrupt)
+        for (const stage of stages) settle(stage, backlog.last(), Exit.failCause(Cause.interrupt(FiberId.none)))
         releaseAll()
       })
     )
@@ -229,6 +232,7 @@ export const make = <A, E>(options: Options<A, E>): Effect.Effect<Writer<A, E>, 
       reached: reach,
       unsafeLast: backlog.last,
       unsafeReached: (stage) => reached[stage],
+      unsafePending: backlog.pending,
       unsafeAccount: () => ({ accepted, durable, dropped, pending: backlog.pending() })
     }
   })

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 /** Errors, and as many events, of an extension. */
-const perPart = 25
+const perPart = 50
 const perHandler = perPart / 5
 
 const range = (from, to) => Array.from({ length: to - from }, (_, index) => from + index)

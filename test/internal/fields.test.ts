@@ -43,6 +43,17 @@ describe("makeEncoder", () => {
     })
   })
 
+  it("adds to the details it is given, and leaves reserved names out", () => {
+    const encode = makeEncoder({ a: Schema.Int, ip: Schema.String }, (name) => name === "ip" || name === "user")
+    const { details, problems } = encode({ more: 2, ip: "forged", user: "forged", a: 1 }, "keep", { ip: "known" })
+    assert.deepStrictEqual(Object.entries(details), [
+      ["ip", "known"],
+      ["a", 1],
+      ["more", 2]
+    ])
+    assert.deepStrictEqual(problems, [])
+  })
+
   it("survives Schemas that throw", () => {
     const Throwing = Schema.transform(Schema.String, Schema.Number, {
       strict: true,

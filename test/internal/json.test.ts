@@ -1,7 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Option, Redacted } from "effect"
 import fc from "fast-check"
-import { isJson, makeAllowance, setMember, stringify, toJson, toText, type Json } from "../../src/internal/json.js"
+import {
+  framed,
+  isJson,
+  makeAllowance,
+  setMember,
+  stringify,
+  stringifyMembers,
+  toJson,
+  toText,
+  type Json
+} from "../../src/internal/json.js"
 
 describe("toJson", () => {
   it("leaves JSON as it is, in a copy", () => {
@@ -150,6 +160,42 @@ describe("stringify", () => {
         }
       ),
       { numRuns: 1_000 }
+    )
+  })
+})
+
+describe("what is put together", () => {
+  const unsafe = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
+  const escape = (char: string) => "\\u" + char.charCodeAt(0).toString(16).padStart(4, "0")
+  const text = fc.oneof(
+    fc.string(),
+    fc.string({ unit: "binary" }),
+    fc.string({
+      unit: fc.constantFrom("a", '"', "\\", "\n", "\u0000", "\u001f", " ", "~", "\u007f", "\u009f", "\u00a0", "é")
+    }),
+    fc.string({
+      unit: fc.constantFrom("\u061c", "\u200e", "\u2029", "\u202e", "\u2066", "\ufeff", "\ud83d", "\ude00", "😀")
+    })
+  )
+  const value = fc.oneof(text, fc.double(), fc.boolean(), fc.constant(null), fc.jsonValue()) as fc.Arbitrary<Json>
+
+  it("is what JSON.stringify makes of it as a whole, with what is unsafe escaped", () => {
+    const whole = (value: unknown) => JSON.stringify(value).replace(unsafe, escape)
+    fc.assert(
+      fc.property(value, (value) => assert.strictEqual(stringify(value), whole(value))),
+      { numRuns: 1000 }
+    )
+    fc.assert(
+      fc.property(fc.dictionary(fc.oneof(text, fc.constantFrom("__proto__", "1", "0")), value), (members) =>
+        assert.strictEqual(stringifyMembers(members), whole(members))
+      ),
+      { numRuns: 1000 }
+    )
+    const inBrackets = framed("[", "]")
+    fc.assert(
+      fc.property(text, (text) => {
+        for (let times = 0; times < 2; times++) assert.strictEqual(inBrackets(text), `[${whole(text)}]`)
+      })
     )
   })
 })

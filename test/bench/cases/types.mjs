@@ -32,9 +32,9 @@ const types = {
     }
   ],
   meaning: (by) => `
-    Programs of 50, 200 and 500 errors and as many events, with a handler for each five of them. By hand the errors are
+    Programs of 50, 200 and 500 errors and as many events, with a handler for each ten of them. By hand the errors are
     \`Data.TaggedError\` classes, and the events functions that make a message. Registered, half of them have Schemas of their fields
-    and half take them from their messages; there is an extension for each 25 errors and 25 events, and the compiler proves that everything that a
+    and half take them from their messages; there is an extension for each 50 errors and 50 events, and the compiler proves that everything that a
     handler uses is registered. That takes ${sizes.map((size) => times(by, size, "total")).join(", ")} the time, and
     ${short(perDefinition(by))} ms for each error with its event.`
 }

@@ -19,13 +19,13 @@ const answerParent = (settled) => {
   })
 }
 
-/** A Layer that serves on the `HttpServer` that it is given. */
-export const launch = (served, settled = () => Effect.void) => {
+/** A Layer that serves on the `HttpServer` that it is given: that of the platform, or of the library. */
+export const launch = (served, settled = () => Effect.void, { layer } = NodeHttpServer) => {
   answerParent(() => Effect.runPromise(settled()))
   const announce = HttpServer.addressWith(({ port }) => Effect.sync(() => process.send({ port })))
   Layer.effectDiscard(announce).pipe(
     Layer.provideMerge(served),
-    Layer.provide(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0 })),
+    Layer.provide(layer(createServer, { host: "127.0.0.1", port: 0 })),
     Layer.launch,
     NodeRuntime.runMain
   )

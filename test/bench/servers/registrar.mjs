@@ -3,6 +3,7 @@ import { HttpLayerRouter } from "@effect/platform"
 import { NodeFileSystem } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import * as File from "../../../dist/AuditSink/File.js"
+import * as NodeServer from "../../../dist/HttpErrors/Node.js"
 import { AuditLog, AuditSink, Registrar } from "../../../dist/index.js"
 import { ok } from "./byHand.mjs"
 import { launch } from "./launch.mjs"
@@ -28,5 +29,6 @@ launch(
   Registrar.serve(Layer.provide(routes, Bench.layer), { responseWaitsFor, disableListenLog: true }).pipe(
     Layer.provide(path === undefined ? AuditSink.empty : file())
   ),
-  () => settled
+  () => settled,
+  NodeServer
 )

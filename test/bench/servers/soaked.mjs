@@ -3,6 +3,7 @@ import { HttpLayerRouter } from "@effect/platform"
 import { NodeFileSystem } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import * as File from "../../../dist/AuditSink/File.js"
+import * as NodeServer from "../../../dist/HttpErrors/Node.js"
 import { Registrar } from "../../../dist/index.js"
 import { ok } from "./byHand.mjs"
 import { launch } from "./launch.mjs"
@@ -26,5 +27,7 @@ launch(
   Registrar.serve(Layer.provide(routes, Bench.layer), { disableListenLog: true }).pipe(
     Layer.provide(sink),
     Layer.provide(NodeFileSystem.layer)
-  )
+  ),
+  undefined,
+  NodeServer
 )
