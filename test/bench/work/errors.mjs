@@ -1,4 +1,5 @@
 // Errors, made and answered without a server.
+import { HttpServerResponse } from "@effect/platform"
 import { Effect } from "effect"
 import assert from "node:assert/strict"
 import { AuditSink, HttpErrors } from "../../../dist/index.js"
@@ -8,12 +9,13 @@ import { repeat, runWith, timed } from "./effect.mjs"
 
 const count = 50_000
 const handled = HttpErrors.handle(Registered.limited)
-const bodyOf = (response) => new TextDecoder().decode(response.body.body)
+/** It may be bytes or text. */
+const bodyOf = (answer) => Effect.flatMap(answer, (made) => Effect.promise(() => HttpServerResponse.toWeb(made).text()))
 
 const answering = (answer) => () => () =>
   runWith(
     Effect.gen(function* () {
-      assert.equal(bodyOf(yield* answer), bodyOf(yield* ByHand.limited), "The answers differ")
+      assert.equal(yield* bodyOf(answer), yield* bodyOf(ByHand.limited), "The answers differ")
       return yield* timed(
         count,
         repeat(count, () => answer)
