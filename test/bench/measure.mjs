@@ -25,15 +25,21 @@ const stolenCpu = () => {
 /** Whether others have used the machine since `before`, beside the microseconds that are accounted for. */
 export const isDisturbed = (before, used, seconds) => (machineCpu() - before - used) / 1e6 / seconds > foreignLimit
 
+/** Says of a part of the work what it took: seconds, and microseconds of CPU time. */
+export const stopwatch = () => {
+  const [start, before] = [performance.now(), ownCpu()]
+  return () => ({ seconds: (performance.now() - start) / 1000, cpu: ownCpu() - before })
+}
+
 /**
- * `work` resumes with how much it did, with its time in seconds where that is not all the time it took, and with whatever
+ * `work` resumes with how much it did, with what that took where it did other things as well, and with whatever
  * else it measured. The first of the processes is the one that is measured; the others belong to the round as well.
  */
 export const measure = async (work, processes) => {
   const machineBefore = machineCpu()
   const before = await Promise.all(processes.map((cpu) => cpu()))
   const start = performance.now()
-  const { count, seconds, ...others } = await work()
+  const { count, seconds, cpu, ...others } = await work()
   const after = await Promise.all(processes.map((cpu) => cpu()))
   const wall = (performance.now() - start) / 1000
   const used = after.map((cpu, index) => cpu - before[index])
@@ -42,7 +48,7 @@ export const measure = async (work, processes) => {
     rate: count / (seconds ?? wall),
     /** Microseconds for one. */
     time: ((seconds ?? wall) * 1e6) / count,
-    cpu: used[0] / count,
+    cpu: (cpu ?? used[0]) / count,
     ...others,
     disturbed: isDisturbed(machineBefore, all, wall),
     generatorBusy: used.length > 1 && used[1] / 1e6 / wall > 0.95

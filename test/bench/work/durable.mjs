@@ -5,9 +5,10 @@ import { generateKeyPairSync } from "node:crypto"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { AuditLog } from "../../../dist/index.js"
+import { stopwatch } from "../measure.mjs"
 import { lineOf } from "../servers/byHand.mjs"
 import * as Registered from "../servers/registered.mjs"
-import { fileSink, repeat, request, runWith } from "./effect.mjs"
+import { fileSink, repeat, request, runWith, timed } from "./effect.mjs"
 import * as GroupCommit from "./groupCommit.mjs"
 
 export const pair = generateKeyPairSync("ed25519")
@@ -21,7 +22,7 @@ const line = `${"x".repeat(length - 1)}\n`
 const newFile = (folder) => join(fs.mkdtempSync(join(folder, "durable-")), "log")
 
 /** How long each acknowledgement took, in milliseconds. */
-const stopwatch = () => {
+const acknowledgements = () => {
   const taken = []
   return {
     add: (start) => taken.push(performance.now() - start),
@@ -35,7 +36,7 @@ const stopwatch = () => {
 
 const loop = (folder) => async () => {
   const count = 3_000
-  const watch = stopwatch()
+  const watch = acknowledgements()
   const file = fs.openSync(newFile(folder), "a")
   const bytes = Buffer.from(line)
   for (let index = 0; index < count; index++) {
@@ -53,7 +54,7 @@ const perWriter = (writers) => Math.round(64_000 / writers / (writers < 64 ? 2 :
 
 const plain = (writers, makeLine) => (folder) => async () => {
   const each = perWriter(writers)
-  const watch = stopwatch()
+  const watch = acknowledgements()
   const log = GroupCommit.open(newFile(folder))
   const write = async () => {
     for (let index = 0; index < each; index++) {
@@ -62,11 +63,11 @@ const plain = (writers, makeLine) => (folder) => async () => {
       watch.add(start)
     }
   }
-  const start = performance.now()
+  const taken = stopwatch()
   await Promise.all(Array.from({ length: writers }, write))
-  const seconds = (performance.now() - start) / 1000
+  const result = { count: writers * each, ...taken() }
   log.close()
-  return { count: writers * each, seconds, ...watch.percentiles() }
+  return { ...result, ...watch.percentiles() }
 }
 
 const madeLine = (index) => {
@@ -87,7 +88,7 @@ export const requireAll = (path, options, fibers, each) =>
   runWith(
     Effect.gen(function* () {
       const audit = yield* AuditLog.AuditLog
-      const watch = stopwatch()
+      const watch = acknowledgements()
       const fiber = () => {
         let start
         const one = (files) => {
@@ -96,11 +97,8 @@ export const requireAll = (path, options, fibers, each) =>
         }
         return repeat(each, one, () => watch.add(start))
       }
-      const start = performance.now()
-      yield* Effect.forEach(Array.from({ length: fibers }), fiber, { concurrency: "unbounded", discard: true })
-      // Opening and closing are not what is measured.
-      const seconds = (performance.now() - start) / 1000
-      return { count: fibers * each, seconds, ...watch.percentiles() }
+      const all = Effect.forEach(Array.from({ length: fibers }), fiber, { concurrency: "unbounded", discard: true })
+      return { ...(yield* timed(fibers * each, all)), ...watch.percentiles() }
     }),
     { sink: fileSink({ path, ...options }) }
   )

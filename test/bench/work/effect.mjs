@@ -3,6 +3,7 @@ import { NodeFileSystem } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import * as FileSink from "../../../dist/AuditSink/File.js"
 import { AuditContext, Registrar } from "../../../dist/index.js"
+import { stopwatch } from "../measure.mjs"
 import * as Registered from "../servers/registered.mjs"
 
 export const request = { ip: "192.0.2.7", path: "/files", user: "ada" }
@@ -31,10 +32,10 @@ export const runWith = (effect, { sink, extension = Registered.Bench, ...options
     Effect.runPromise
   )
 
-/** Only the time of `effect`: opening and closing are not what is measured. */
+/** What `effect` alone takes: opening and closing are not what is measured. */
 export const timed = (count, effect) =>
   Effect.gen(function* () {
-    const start = performance.now()
+    const taken = stopwatch()
     yield* effect
-    return { count, seconds: (performance.now() - start) / 1000 }
+    return { count, ...taken() }
   })

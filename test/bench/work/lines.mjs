@@ -7,6 +7,7 @@ import { once } from "node:events"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { AuditLog, AuditSink } from "../../../dist/index.js"
+import { stopwatch } from "../measure.mjs"
 import { lineOf } from "../servers/byHand.mjs"
 import * as Registered from "../servers/registered.mjs"
 import { fileSink, repeat, request, runWith, timed } from "./effect.mjs"
@@ -29,10 +30,10 @@ const written = (run) => (folder) => async () => {
 
 /** Synchronous work. `end` resumes when the last line has been written. */
 const timedLoop = async (each, end, count) => {
-  const start = performance.now()
+  const taken = stopwatch()
   for (let index = 0; index < count; index++) each(index)
   await end()
-  return { count, seconds: (performance.now() - start) / 1000 }
+  return { count, ...taken() }
 }
 
 const withPino = (minLength) =>
