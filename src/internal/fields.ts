@@ -17,12 +17,13 @@ export const givenOrAny = (given: Fields | undefined, names: ReadonlyArray<strin
     : Object.fromEntries(names.map((name) => [name, Schema.Unknown]))
 
 /** The members of these names that are its own: every object inherits a `constructor`. */
-export const pick = (from: object, names: ReadonlyArray<string>): Record<string, unknown> =>
-  Object.fromEntries(
-    names
-      .filter((name) => Object.hasOwn(from, name))
-      .map((name) => [name, (from as Readonly<Record<string, unknown>>)[name]])
-  )
+export const pick = (from: object, names: ReadonlyArray<string>): Record<string, unknown> => {
+  const picked: Record<string, unknown> = {}
+  for (const name of names) {
+    if (Object.hasOwn(from, name)) setMember(picked, name, (from as Readonly<Record<string, unknown>>)[name])
+  }
+  return picked
+}
 
 /** A sentence, or `never`. Of fields known only at run time nobody knows what they need: then, what cannot be encoded is a misfit. */
 export type ServiceProblem<F extends Fields> = string extends keyof F
