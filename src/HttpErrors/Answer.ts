@@ -57,6 +57,8 @@ export const make = (registry: Registry, options: Options = {}): Sender => {
   const { problemDetails = "preferred", problemTypes, language = "en", source = "app" } = options
   const count = makeCounter(source)
   const withId = RequestId.finder()
+  const byForm = problemDetails === "preferred" ? "accept" : ""
+  const byFormAndLanguage = problemDetails === "preferred" ? "accept, accept-language" : "accept-language"
 
   const asked = <A, E>(use: (conversation: Conversation) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.withFiberRuntime((fiber) => {
@@ -84,24 +86,20 @@ export const make = (registry: Registry, options: Options = {}): Sender => {
     span?.attribute("error.id", answer.id)
     const isProblem =
       problemDetails === "always" || (problemDetails === "preferred" && prefersProblem(headers["accept"]))
-    const vary = varied(answer.headers["vary"], language !== undefined)
+    const { vary: own } = answer.headers
+    const vary = language === undefined ? byForm : byFormAndLanguage
     const { body, contentType } = Body.inForm(answer, isProblem, {
       problemTypes,
       // Nobody else looks at it.
       instance: isProblem ? instanceOf(url, requestId) : undefined
     })
     const sent: Record<string, string> = { ...answer.headers }
-    if (vary !== "") sent["vary"] = vary
+    if (vary !== "") sent["vary"] = own === undefined ? vary : `${own}, ${vary}`
     sent["x-request-id"] = requestId
     if (language !== undefined) sent["content-language"] = language
     const response = textResponse(body, { status: answer.status, contentType, headers: sent })
     if (answer.problems.length === 0) return Effect.succeed(response)
     return Effect.as(Say.mistake(`The answer '${answer.id}' is incomplete: ${answer.problems.join("; ")}`), response)
-  }
-
-  const varied = (own: string | undefined, byLanguage: boolean): string => {
-    const byForm = problemDetails === "preferred"
-    return [own, byForm && "accept", byLanguage && "accept-language"].filter(Boolean).join(", ")
   }
 
   return {

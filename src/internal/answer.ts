@@ -3,7 +3,7 @@
  * problem details (RFC 9457), whose extension members are the fields.
  */
 import { segment } from "./anchors.js"
-import { stringify, type Json } from "./json.js"
+import { framed, stringify, stringifyMembers, type Json } from "./json.js"
 
 export interface Parts {
   readonly id: string
@@ -53,7 +53,9 @@ export const inForm = (
     : { contentType: "application/json", body: answer.body }
 
 const toBody = ({ id, message, details }: Parts): string =>
-  stringify({ error: details === undefined ? { id, message } : { id, message, details } })
+  `${withId(id)}${stringify(message)}${details === undefined ? "" : `,"details":${stringifyMembers(details)}`}}}`
+
+const withId = framed('{"error":{"id":', ',"message":')
 
 /** The members that problem details have themselves. Fields with these names, and with this one, stand in `details`. */
 export const standard = ["type", "title", "status", "detail", "instance", "details"]
