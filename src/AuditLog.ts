@@ -27,9 +27,10 @@ import { AuditContext } from "./AuditContext.js"
 import * as AuditEvent from "./AuditEvent.js"
 import * as AuditRecord from "./AuditRecord.js"
 import { AuditRegistry } from "./AuditRegistry.js"
-import { AuditSink, type Batch, type Durability } from "./AuditSink.js"
+import { AuditSink, isOfLines, type Batch, type Durability } from "./AuditSink.js"
 import { AuditUnavailable } from "./BuiltInErrors.js"
 import * as BuiltInEvents from "./BuiltInEvents.js"
+import { Added } from "./internal/added.js"
 import * as Around from "./internal/around.js"
 import * as AuditMetrics from "./internal/auditMetrics.js"
 import * as Collapse from "./internal/collapse.js"
@@ -183,16 +184,6 @@ export interface Options {
   readonly closeWithin?: Duration.DurationInput | undefined
 }
 
-/**
- * What a request added last, so that its response can wait for it: `settle` resumes once that is as safe as is asked.
- *
- * @internal
- */
-export class Added extends Context.Tag("effect-registrar/AuditLog/Added")<
-  Added,
-  { settle: (stage: Writer.Stage) => Effect.Effect<void, AuditUnavailable> }
->() {}
-
 /** How an event is taken in. */
 interface How {
   /** Counts instead of recording, where its declaration says so. */
@@ -228,8 +219,9 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
     ) => AuditRecord.contentsOf(event, params, { source, date: dateOf(millis), context, intent })
 
     /** Of what waits there may be many, and so it is as little as the sink needs. */
-    const recordOf: (contents: AuditRecord.Contents) => Taken =
-      sink.readsOnlyLines === true ? (contents) => ({ line: AuditRecord.lineOf(contents) }) : AuditRecord.make
+    const recordOf: (contents: AuditRecord.Contents) => Taken = isOfLines(sink)
+      ? (contents) => ({ level: contents.level, line: AuditRecord.lineOf(contents) })
+      : AuditRecord.make
 
     let lastMillis = NaN
     let lastDate = ""
@@ -325,7 +317,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
       if (position > 0) {
         if (kind !== undefined) collapse.unsafeOpen(kind, { event, details }, taken.line.length, now)
         const request = Context.getOrElse(fiber.currentContext, Added, () => undefined)
-        if (request !== undefined) request.settle = (stage) => Effect.suspend(() => reached(position, stage))
+        if (request !== undefined) request.untilSafe = (stage) => Effect.ignore(reached(position, stage))
       }
       return { position, report: withDropped(misfits.length > 0 ? reportMisfits(event, misfits) : undefined) }
     }
@@ -342,9 +334,9 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
     const reached = (position: Writer.Position, stage: Writer.Stage): Effect.Effect<void, AuditUnavailable> =>
       position <= writer.unsafeReached(stage)
         ? Effect.void
-        : patience.wait(writer.reached(position, stage), known, unavailable)
+        : patience.wait(writer.reached(position, stage), outcomeOf, unavailable)
 
-    const known = (exit: Exit.Exit<void, unknown>): Effect.Effect<void, AuditUnavailable> =>
+    const outcomeOf = (exit: Exit.Exit<void, unknown>): Effect.Effect<void, AuditUnavailable> =>
       Exit.isSuccess(exit) ? Effect.void : Cause.isInterruptedOnly(exit.cause) ? Effect.interrupt : unavailable
 
     const room = patience.wait(writer.room, (exit) => exit, Effect.void)
@@ -455,7 +447,7 @@ const outcomes: Record<Around.Outcome["_tag"], AuditEvent.Any> = {
 const unknownContext = (): typeof AuditContext.Service => ({})
 
 /** What waits to be stored: a record or, where the sink reads nothing else, its line. */
-type Taken = Pick<AuditRecord.AuditRecord, "line">
+type Taken = Pick<AuditRecord.AuditRecord, "level" | "line">
 
 const typeOf = (line: string): string => (JSON.parse(line) as AuditRecord.Contents).event.type
 

@@ -13,8 +13,8 @@
  *   AuditSink.console.pipe(AuditSink.filter("Error"), AuditSink.bestEffort())
  * )
  */
-import { Chunk, Console, Context, Data, Effect, Exit, Fiber, Layer, Mailbox, Ref } from "effect"
-import type { Array as Arr, Duration } from "effect"
+import { Array as Arr, Chunk, Console, Context, Data, Effect, Exit, Fiber, Layer, Mailbox, Ref } from "effect"
+import type { Duration } from "effect"
 import type { AuditRecord } from "./AuditRecord.js"
 import { isAtLeast, toWire, type Level } from "./internal/level.js"
 import * as Say from "./internal/say.js"
@@ -51,14 +51,41 @@ export interface Service {
    * later batch, until it succeeds: a sink that has stored a part of them must recognise them.
    */
   readonly sync: Effect.Effect<void, AuditSinkError>
-
-  /**
-   * Of the records it is given it reads nothing but their lines, and so they need not have more.
-   *
-   * @internal
-   */
-  readonly readsOnlyLines?: true
 }
+
+/** What a sink of lines reads of a record: the line, and what tells whether it is wanted. */
+type Line = Pick<AuditRecord, "level" | "line">
+
+/** A `Service` that may read less of a record. */
+interface SinkOf<A> {
+  readonly write: (batch: Arr.NonEmptyReadonlyArray<A>) => Effect.Effect<void, AuditSinkError>
+  readonly sync: Effect.Effect<void, AuditSinkError>
+}
+
+// Not a member: a sink that is made from a copy of another one may read more than that does.
+const sinksOfLines = new WeakSet<SinkOf<never>>()
+
+/**
+ * A sink that is given no more than lines, so that nothing else waits in the queue.
+ *
+ * @internal
+ */
+export const ofLines = (sink: SinkOf<Line>): Service => {
+  sinksOfLines.add(sink)
+  return sink
+}
+
+/**
+ * @internal
+ */
+export const isOfLines = (sink: Service): boolean => sinksOfLines.has(sink)
+
+/** It reads no more than a line itself, and hands on what it is given. */
+const madeOf = (
+  members: ReadonlyArray<Service>,
+  make: <A extends Line>(members: ReadonlyArray<SinkOf<A>>) => SinkOf<A>
+) =>
+  members.every(isOfLines) ? ofLines(make<Line>(members as ReadonlyArray<SinkOf<Line>>)) : make<AuditRecord>(members)
 
 /**
  * @category services
@@ -99,11 +126,9 @@ export const memory = (records: Ref.Ref<ReadonlyArray<AuditRecord>>): Layer.Laye
  *
  * @category sinks
  */
-export const console: Layer.Layer<AuditSink> = Layer.succeed(AuditSink, {
-  write: (batch) => Console.log(batch.map((record) => record.line).join("\n")),
-  sync: Effect.void,
-  readsOnlyLines: true
-})
+export const console: Layer.Layer<AuditSink> = Layer.sync(AuditSink, () =>
+  ofLines({ write: (batch) => Console.log(batch.map(({ line }) => line).join("\n")), sync: Effect.void })
+)
 
 /**
  * Takes everything and keeps nothing. The unit of `combine`.
@@ -125,12 +150,17 @@ export const combine = <Layers extends ReadonlyArray<Layer.Layer<AuditSink, unkn
   const members = layers as ReadonlyArray<
     Layer.Layer<AuditSink, Layer.Layer.Error<Layers[number]>, Layer.Layer.Context<Layers[number]>>
   >
-  return Layer.scoped(AuditSink, Effect.map(Effect.forEach(members, useSink), combineAll))
+  return Layer.scoped(
+    AuditSink,
+    Effect.map(Effect.forEach(members, useSink), (sinks) => madeOf(sinks, combineAll))
+  )
 }
 
-const combineAll = (sinks: ReadonlyArray<Service>): Service => {
+const combineAll = <A extends Line>(sinks: ReadonlyArray<SinkOf<A>>): SinkOf<A> => {
+  const [only, ...others] = sinks
+  if (only !== undefined && others.length === 0) return only
   // What a member has of a batch that failed elsewhere: the batch comes again, and must not be doubled here.
-  const members = sinks.map((sink) => ({ sink, durable: new WeakSet<AuditRecord>(), written: new Set<AuditRecord>() }))
+  const members = sinks.map((sink) => ({ sink, durable: new WeakSet<A>(), written: new Set<A>() }))
 
   /** The same with each member, at the same time, so that a failure of one does not keep the others from it. */
   const withEach = (use: (member: (typeof members)[number]) => Effect.Effect<void, AuditSinkError>) =>
@@ -142,7 +172,7 @@ const combineAll = (sinks: ReadonlyArray<Service>): Service => {
     write: (batch) =>
       withEach(({ sink, durable, written }) => {
         const missing = batch.filter((record) => !durable.has(record) && !written.has(record))
-        if (!isBatch(missing)) return Effect.void
+        if (!Arr.isNonEmptyReadonlyArray(missing)) return Effect.void
         return Effect.tap(sink.write(missing), () => missing.forEach((record) => written.add(record)))
       }),
     sync: withEach((member) => {
@@ -169,14 +199,16 @@ export const filter =
   <E, R>(layer: Layer.Layer<AuditSink, E, R>): Layer.Layer<AuditSink, E, R> =>
     Layer.scoped(
       AuditSink,
-      Effect.map(useSink(layer), (sink): Service => ({
-        write: (batch) => {
-          const kept = batch.filter((record) => isAtLeast(record.level, toWire(minimum)))
-          return isBatch(kept) ? sink.write(kept) : Effect.void
-        },
-        sync: sink.sync
-      }))
+      Effect.map(useSink(layer), (sink) => madeOf([sink], ([only]) => atLeast(minimum, only!)))
     )
+
+const atLeast = <A extends Line>(minimum: Level, sink: SinkOf<A>): SinkOf<A> => ({
+  write: (batch) => {
+    const kept = batch.filter((record) => isAtLeast(record.level, toWire(minimum)))
+    return Arr.isNonEmptyReadonlyArray(kept) ? sink.write(kept) : Effect.void
+  },
+  sync: sink.sync
+})
 
 /**
  * Makes a sink optional: it never fails, never slows the others down, and is left out when it cannot be opened. What it
@@ -217,7 +249,10 @@ const decouple = Effect.fnUntraced(function* (sink: Service, capacity: number, c
   })
   const forwardAll: Effect.Effect<void> = Effect.flatMap(waiting.takeAll, ([records, done]) => {
     const batch = Chunk.toReadonlyArray(records)
-    return Effect.zipRight(isBatch(batch) ? forward(batch) : Effect.void, done ? Effect.void : forwardAll)
+    return Effect.zipRight(
+      Arr.isNonEmptyReadonlyArray(batch) ? forward(batch) : Effect.void,
+      done ? Effect.void : forwardAll
+    )
   })
 
   // A daemon, because closing must not wait for a write that hangs.
@@ -251,9 +286,7 @@ const decouple = Effect.fnUntraced(function* (sink: Service, capacity: number, c
   } satisfies Service
 })
 
-const nothing: Service = { write: () => Effect.void, sync: Effect.void, readsOnlyLines: true }
-
-const isBatch = (records: ReadonlyArray<AuditRecord>): records is Batch => records.length > 0
+const nothing = ofLines({ write: () => Effect.void, sync: Effect.void })
 
 const useSink = <E, R>(layer: Layer.Layer<AuditSink, E, R>) =>
   Effect.map(Layer.build(layer), (context) => Context.get(context, AuditSink))

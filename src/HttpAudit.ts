@@ -12,8 +12,8 @@ import { HttpLayerRouter, HttpServerRequest } from "@effect/platform"
 import type { HttpApp, HttpServerResponse } from "@effect/platform"
 import { Context, Effect, Exit, FiberRef, HashMap, Layer, Option } from "effect"
 import { AuditContext, make as makeContext } from "./AuditContext.js"
-import { Added } from "./AuditLog.js"
 import type { Durability } from "./AuditSink.js"
+import { Added } from "./internal/added.js"
 import { clientAddress } from "./internal/clientAddress.js"
 import * as RequestContext from "./internal/requestContext.js"
 import * as RequestId from "./internal/requestId.js"
@@ -68,14 +68,14 @@ export const layer = (
           (fiber) => {
             const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest)
             const given = options?.trustRequestId === true ? RequestId.given(request.headers) : undefined
-            const requestId = RequestId.settle(fiber, () => given ?? nextId())
-            const added: typeof Added.Service = { settle: nothingAdded }
+            const requestId = RequestId.of(fiber, () => given ?? nextId())
+            const added: typeof Added.Service = {}
             RequestContext.put(fiber, AuditContext, contextOf(request, trustedProxies, requestId))
             RequestContext.put(fiber, Added, added)
             // For the rest of the fiber, which is the request's own.
             const annotations = HashMap.set(fiber.getFiberRef(FiberRef.currentLogAnnotations), "requestId", requestId)
             const annotated = FiberRef.set(FiberRef.currentLogAnnotations, annotations)
-            return Effect.zipRight(annotated, stage === "accepted" ? app : settling(app, added, stage))
+            return Effect.zipRight(annotated, stage === "accepted" ? app : holdingBack(app, added, stage))
           }
         )
       )
@@ -83,19 +83,17 @@ export const layer = (
     // What the layer provides reaches the routes through the middleware.
   ) as Layer.Layer<never, never, HttpLayerRouter.HttpRouter> as never
 
-const nothingAdded = () => Effect.void
-
 /** Also after a failure, a defect or a disconnect, since middleware is never interrupted. That events failed has been logged where they did. */
-const settling = <E, R>(
+const holdingBack = <E, R>(
   app: HttpApp.Default<E, R>,
   added: typeof Added.Service,
   stage: Exclude<Durability, "accepted">
 ): HttpApp.Default<E, R> => {
-  const settled = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, E>) =>
-    added.settle === nothingAdded ? exit : Effect.zipRight(Effect.ignore(added.settle(stage)), exit)
+  const untilSafe = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, E>) =>
+    added.untilSafe === undefined ? exit : Effect.zipRight(added.untilSafe(stage), exit)
   return Effect.matchCauseEffect(app, {
-    onFailure: (cause) => settled(Exit.failCause(cause)),
-    onSuccess: (response) => settled(Exit.succeed(response))
+    onFailure: (cause) => untilSafe(Exit.failCause(cause)),
+    onSuccess: (response) => untilSafe(Exit.succeed(response))
   })
 }
 

@@ -326,7 +326,7 @@ const answerer = (registry: Registry, options?: AnswerOptions, methodsOf: Method
   /** What a handler has answered itself. */
   const passOn = (response: HttpServerResponse.HttpServerResponse): Response => {
     const problem = unsendable(response)
-    if (problem !== undefined) return Effect.catchAllCause(Effect.dieMessage(problem), answerCause)
+    if (problem !== undefined) return answerCause(Cause.die(new Cause.RuntimeException(problem)))
     return Effect.succeed(response.body._tag === "Stream" ? watchStream(response, response.body) : response)
   }
 

@@ -2,8 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, Ref, Scope, TestClock } from "effect"
 import fc from "fast-check"
 import * as AppLog from "../src/AppLog.js"
+import * as AuditEvent from "../src/AuditEvent.js"
 import type { Level } from "../src/AuditEvent.js"
+import * as AuditLog from "../src/AuditLog.js"
 import * as AuditRecord from "../src/AuditRecord.js"
+import * as AuditRegistry from "../src/AuditRegistry.js"
 import * as AuditSink from "../src/AuditSink.js"
 
 const levels: ReadonlyArray<Level> = ["Debug", "Info", "Warning", "Error", "Fatal"]
@@ -114,6 +117,51 @@ describe("memory and console", () => {
         log: (...args: ReadonlyArray<unknown>) => Effect.sync(() => void printed.push(...args))
       } as never)
       assert.deepStrictEqual(printed, [given.map(({ line }) => line).join("\n")])
+    })
+  )
+})
+
+describe("sinks of lines", () => {
+  const isMadeOfLines = (layer: Layer.Layer<AuditSink.AuditSink, AuditSink.AuditSinkError>) =>
+    Effect.map(Layer.build(layer), (context) => AuditSink.isOfLines(Context.get(context, AuditSink.AuditSink)))
+  const whole = Layer.sync(AuditSink.AuditSink, () => ({ write: () => Effect.void, sync: Effect.void }))
+  const filtered = AuditSink.filter("Error")(AuditSink.console)
+
+  const cases: ReadonlyArray<readonly [string, Layer.Layer<AuditSink.AuditSink, AuditSink.AuditSinkError>, boolean]> = [
+    ["the console", AuditSink.console, true],
+    ["nothing", AuditSink.empty, true],
+    ["a sink of one's own", whole, false],
+    ["a filter of lines", filtered, true],
+    ["a filter of a sink of one's own", AuditSink.filter("Error")(whole), false],
+    ["several of lines", AuditSink.combine(filtered, AuditSink.empty), true],
+    ["one that is not among them", AuditSink.combine(AuditSink.console, whole), false]
+  ]
+  for (const [name, layer, isOfLines] of cases) {
+    it.scoped(`${name}: ${isOfLines ? "is one" : "is none"}`, () =>
+      Effect.map(isMadeOfLines(layer), (found) => assert.strictEqual(found, isOfLines))
+    )
+  }
+
+  it.scoped("what is made from a copy of one is given whole records", () =>
+    Effect.gen(function* () {
+      const records: Array<AuditRecord.AuditRecord> = []
+      const inspected = Layer.map(AuditSink.console, (context) =>
+        Context.make(AuditSink.AuditSink, {
+          ...Context.get(context, AuditSink.AuditSink),
+          write: (batch: AuditSink.Batch) => Effect.sync(() => void records.push(...batch))
+        })
+      )
+      const audit = Context.get(
+        yield* Layer.build(AuditLog.layer().pipe(Layer.provide(inspected), Layer.provide(AuditRegistry.layer))),
+        AuditLog.AuditLog
+      )
+      const Seen = AuditEvent.make("test-seen", { level: "Info", message: "Seen" })
+      // The proof is for the compiler alone.
+      yield* audit.require(Seen) as Effect.Effect<void, unknown>
+      assert.deepStrictEqual(
+        records.map(({ level, message, event }) => ({ level, message, type: event.type })),
+        [{ level: "INFO", message: "Seen", type: "test-seen" }]
+      )
     })
   )
 })

@@ -39,9 +39,8 @@
  */
 import type { FileSystem } from "@effect/platform"
 import { Effect, Layer, type Scope } from "effect"
-import type { AuditRecord } from "../AuditRecord.js"
 import * as AuditSeals from "../AuditSeals.js"
-import { AuditSink, AuditSinkError, type Service } from "../AuditSink.js"
+import { AuditSink, AuditSinkError, ofLines, type Service } from "../AuditSink.js"
 import * as AuditTrail from "../AuditTrail.js"
 import * as LogFile from "../internal/logFile.js"
 
@@ -78,27 +77,23 @@ export const make = (options: Options): Effect.Effect<Service, AuditSinkError, F
       : LogFile.open(options, AuditTrail.unchained)
 
     // A failed batch may be stored in part, where it went over the end of a file, and is given again as a whole.
-    const stored = new WeakSet<AuditRecord>()
-    let isPartly = false
-    let given: ReadonlyArray<AuditRecord> = []
+    const stored = new Set<object>()
+    let given: ReadonlyArray<{ readonly line: string }> = []
     // Interrupted before it remembers, it would store records twice.
     const remember = (storing: Effect.Effect<void, LogFile.LogFileError>) =>
       Effect.tapError(storing, (error) =>
-        Effect.sync(() => {
-          isPartly ||= error.written > 0
-          given.slice(0, error.written).forEach((record) => stored.add(record))
-        })
+        Effect.sync(() => given.slice(0, error.written).forEach((record) => stored.add(record)))
       ).pipe(Effect.mapError(toSinkError(options.path)), Effect.uninterruptible)
 
-    return {
+    return ofLines({
       write: (batch) =>
         Effect.suspend(() => {
-          given = !isPartly ? batch : batch.filter((record) => !stored.has(record))
-          return remember(file.write(given.map((record) => record.line)))
+          given = stored.size === 0 ? batch : batch.filter((record) => !stored.has(record))
+          return remember(file.write(given.map(({ line }) => line)))
         }),
-      sync: remember(file.sync),
-      readsOnlyLines: true
-    } satisfies Service
+      // What is durable is not given again.
+      sync: remember(Effect.map(file.sync, () => stored.clear()))
+    })
   }).pipe(Effect.mapError((error) => (error instanceof AuditSinkError ? error : toSinkError(options.path)(error))))
 
 /**

@@ -73,13 +73,17 @@ class Body {
   }
 
   /** Read once, by whoever asks first. */
-  readonly bytes = Effect.suspend(() => {
-    if (this.#bytes !== undefined) return Deferred.await(this.#bytes)
-    const done = (this.#bytes = Deferred.unsafeMake<Bytes, HttpServerError.RequestError>(FiberId.none))
-    return Effect.zipRight(Effect.forkDaemon(readInto(done, this.request, this.maxBytes)), Deferred.await(done))
-  })
+  get bytes(): Effect.Effect<Bytes, HttpServerError.RequestError> {
+    return Effect.suspend(() => {
+      if (this.#bytes !== undefined) return Deferred.await(this.#bytes)
+      const done = (this.#bytes = Deferred.unsafeMake<Bytes, HttpServerError.RequestError>(FiberId.none))
+      return Effect.zipRight(Effect.forkDaemon(readInto(done, this.request, this.maxBytes)), Deferred.await(done))
+    })
+  }
 
-  readonly text = this.parsed((text) => text)
+  get text() {
+    return this.parsed((text) => text)
+  }
 
   parsed<A>(parse: (text: string) => A): Effect.Effect<A, HttpServerError.RequestError> {
     return Effect.flatMap(this.bytes, (bytes) =>

@@ -6,22 +6,11 @@ export const clientAddress = (
   forwardedFor: string | undefined,
   trustedProxies: number
 ): string | undefined => {
-  const remote = remoteAddress === undefined ? undefined : normalized(remoteAddress)
+  const remote = remoteAddress === undefined ? undefined : normalize(remoteAddress)
   if (trustedProxies <= 0 || forwardedFor === undefined) return remote
   // Each proxy appends what it saw: counted from the right, the entry of the outermost trusted one was not the client's to write.
   const seen = forwardedFor.split(",").map((entry) => normalize(entry.trim()))
   return seen[Math.max(0, seen.length - trustedProxies)] ?? remote
-}
-
-const known = new Map<string, string | undefined>()
-
-/** Of the connection, which has it for many requests, and whose address many connections have. */
-const normalized = (address: string): string | undefined => {
-  if (known.has(address)) return known.get(address)
-  const bare = normalize(address)
-  if (known.size >= 1000) known.clear()
-  known.set(address, bare)
-  return bare
 }
 
 /** The bare address: without port, brackets or the IPv4-in-IPv6 prefix. Nothing that is no address gets into a log. */

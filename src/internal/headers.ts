@@ -21,17 +21,7 @@ export const unsafeName = (headers: Readonly<Record<string, string>>): string | 
   return undefined
 }
 
-const isSafe = (name: string, value: string): boolean => isSafeName(name) && isValue.test(value)
-
-/** An application has few names of headers, and sends them again and again. */
-const safeNames = new Set<string>()
-
-const isSafeName = (name: string): boolean => {
-  if (safeNames.has(name)) return true
-  if (!isName.test(name)) return false
-  if (safeNames.size < 1000) safeNames.add(name)
-  return true
-}
+const isSafe = (name: string, value: string): boolean => isName.test(name) && isValue.test(value)
 
 const isName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/i
 const isValue = /^[\t\x20-\x7e\x80-\xff]*$/

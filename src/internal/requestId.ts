@@ -1,7 +1,7 @@
 /**
  * The id of a request: what it is called in its answer, in the application log and in the trail.
  */
-import { Context, Effect, Random, Utils, type Fiber } from "effect"
+import { Clock, Context, Effect, Random, Utils, type Fiber } from "effect"
 import * as RequestContext from "./requestContext.js"
 
 class RequestId extends Context.Tag("effect-registrar/internal/RequestId")<RequestId, string>() {}
@@ -9,7 +9,7 @@ class RequestId extends Context.Tag("effect-registrar/internal/RequestId")<Reque
 type RuntimeFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 /** The id of the request that the fiber runs for. One that has none yet is given this one. */
-export const settle = (fiber: RuntimeFiber, given: () => string): string => {
+export const of = (fiber: RuntimeFiber, given: () => string): string => {
   const known = RequestContext.get(fiber, RequestId)
   if (known !== undefined) return known
   const id = given()
@@ -21,22 +21,24 @@ export const settle = (fiber: RuntimeFiber, given: () => string): string => {
 export const finder = () => {
   let next: (() => string) | undefined
   return <A, E, R>(fiber: RuntimeFiber, use: (id: string) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+    // Where there is an id, no seed is drawn.
     const known = RequestContext.get(fiber, RequestId)
     if (known !== undefined) return use(known)
-    if (next !== undefined) return use(settle(fiber, next))
-    return Effect.flatMap(generator, (made) => use(settle(fiber, (next = made))))
+    if (next !== undefined) return use(of(fiber, next))
+    return Effect.flatMap(generator, (made) => use(of(fiber, (next = made))))
   }
 }
 
 /**
  * Makes ids: 64 random bits, as text. Only its seed is drawn from `Random`: every request pays for its id, and two effects would
- * cost more than all the rest of it.
+ * cost more than all the rest of it. The time is a part of the seed, because Effect's `Random` starts from only 32 bits, and
+ * two servers that draw the same seed would give out the same ids.
  */
 export const generator: Effect.Effect<() => string> = Effect.zipWith(
   Random.nextIntBetween(0, 2 ** 32),
-  Random.nextIntBetween(0, 2 ** 32),
-  (high, low) => {
-    const random = new Utils.PCGRandom(high, low)
+  Clock.currentTimeMillis,
+  (drawn, millis) => {
+    const random = new Utils.PCGRandom(drawn, millis)
     const half = () => {
       const bits = Math.floor(random.number() * 2 ** 32)
       return byte[bits >>> 24]! + byte[(bits >>> 16) & 255]! + byte[(bits >>> 8) & 255]! + byte[bits & 255]!

@@ -1,50 +1,21 @@
 // `npm run bench` compares the built library with the same done by hand and with its peers, and writes docs/benchmarks.md.
-// Options:
-//
-//   npm run bench -- --check                    ends with 1 where a target is missed, and says which
-//   npm run bench -- --only http,types          runs these parts (http, process, durable, types, growth), writes no document
-//   npm run bench -- --rounds 7 --requests 20000 --connections 32
-//   npm run bench -- --soak 30                  nothing but 30 minutes of mixed traffic, and whether memory grows
+// `npm run bench -- --help` prints its options.
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import { join, resolve } from "node:path"
-import { parseArgs } from "node:util"
 import { format, resolveConfig } from "prettier"
 import * as Document from "./document.mjs"
-import { parts } from "./parts.mjs"
+import * as Options from "./options.mjs"
+import { checkKeys, parts } from "./parts.mjs"
 import { killAll } from "./processes.mjs"
 import * as Progress from "./progress.mjs"
-import { isMet, miss } from "./report.mjs"
+import { isMet, median, miss } from "./report.mjs"
 import { soak } from "./soak.mjs"
 
 const here = import.meta.dirname
 const root = resolve(here, "../..")
-const option = (value) => ({ type: "string", default: value })
-const { values } = parseArgs({
-  options: {
-    rounds: option("5"),
-    requests: option("8000"),
-    connections: option("32"),
-    only: option(Object.keys(parts).join(",")),
-    check: { type: "boolean", default: false },
-    soak: { type: "string" }
-  }
-})
-const load = {
-  rounds: Number(values.rounds),
-  requests: Number(values.requests),
-  connections: Number(values.connections),
-  seconds: 30
-}
-const chosen = values.only.split(",")
-const minutes = values.soak === undefined ? undefined : Number(values.soak)
-
-const unknown = chosen.filter((name) => !(name in parts))
-if (unknown.length > 0) throw new Error(`There is no part '${unknown.join("', '")}': ${Object.keys(parts).join(", ")}`)
-if (!(load.rounds >= 5 && load.connections >= 1 && load.requests >= load.connections)) {
-  throw new Error("It takes at least 5 rounds, and a request for each connection")
-}
-if (minutes !== undefined && !(minutes >= 1)) throw new Error("A soak takes at least a minute")
+const names = Object.keys(parts)
+const { chosen, check, minutes, load } = Options.read(process.argv.slice(2), names)
 
 /** The versions are exact: what is there and what is asked for are the same, or it is installed. */
 const isInstalled = ([name, version]) => {
@@ -68,7 +39,7 @@ const syncTime = (folder) => {
     return performance.now() - start
   })
   fs.closeSync(file)
-  return measured.sort((a, b) => a - b)[50].toFixed(2)
+  return median(measured).toFixed(2)
 }
 
 // Not in the folder for temporary files: that may be in memory, where syncing costs nothing, and from there the programs
@@ -85,15 +56,17 @@ process.once("SIGTERM", () => process.exit(143))
 
 const compareAll = async () => {
   const setting = { ...load, folder, syncTime: syncTime(folder) }
+  const all = names
+    .filter((name) => chosen.includes(name))
+    .flatMap((name) => parts[name].cases(setting).map((each) => ({ each, compare: parts[name].compare })))
+  // All of them first: a run takes long.
+  for (const { each } of all) await checkKeys(each)
   const measured = []
-  for (const name of Object.keys(parts).filter((name) => chosen.includes(name))) {
-    const { cases, compare } = parts[name]
-    for (const each of cases(setting)) {
-      const section = Document.section(each, await compare(each, setting))
-      Progress.clear()
-      console.log(`\n${section.text}`)
-      measured.push(section)
-    }
+  for (const { each, compare } of all) {
+    const section = Document.section(each, await compare(each, setting))
+    Progress.clear()
+    console.log(`\n${section.text}`)
+    measured.push(section)
   }
   return measured
 }
@@ -113,12 +86,12 @@ const tell = (targets) => {
   const missed = targets.filter((target) => !isMet(target))
   console.log(`\n${targets.length - missed.length} of ${targets.length} targets are met`)
   for (const target of missed) console.log(`  missed: ${miss(target)}`)
-  if (values.check && missed.length > 0) process.exitCode = 1
+  if (check && missed.length > 0) process.exitCode = 1
 }
 
 if (minutes === undefined) {
   const sections = await compareAll()
-  if (Object.keys(parts).every((name) => chosen.includes(name))) await write(sections)
+  if (names.every((name) => chosen.includes(name))) await write(sections)
   tell(sections.flatMap(({ targets }) => targets))
 } else if (!(await soak({ minutes, folder, connections: load.connections }))) {
   process.exitCode = 1

@@ -1,5 +1,5 @@
 // docs/benchmarks.md
-import { cpus, totalmem } from "node:os"
+import { availableParallelism, totalmem } from "node:os"
 import { foreignLimit } from "./measure.mjs"
 import { notes, table, targetTable, whole } from "./report.mjs"
 
@@ -16,9 +16,8 @@ export const section = ({ title, columns, targets = () => [], meaning }, measure
 }
 
 const machine = () => {
-  const [{ model }, ...others] = cpus()
   const memory = Math.round(totalmem() / 2 ** 30)
-  return `${others.length + 1} cores (${model.trim()}), ${memory} GB, ${process.platform}, Node ${process.versions.node}`
+  return `${availableParallelism()} cores, ${memory} GB, ${process.platform}, Node ${process.versions.node}`
 }
 
 const preliminary = (sections) => {
@@ -41,7 +40,8 @@ Measured with ${machine()}, the load on the same machine. Read the ratios: the f
     ...preliminary(sections),
     `## Targets
 
-Each is a ratio of two things that were measured in turns. \`npm run bench -- --check\` fails where one is missed.`,
+Each is a ratio of two things that were measured in turns. \`npm run bench -- --check\` fails where one is missed. Why
+those are that are missed stands in [what it costs](guides/performance.md).`,
     targetTable(sections.flatMap(({ targets }) => targets)),
     `## How it is measured
 

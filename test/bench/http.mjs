@@ -1,7 +1,7 @@
 // The comparisons over HTTP: a server per contestant and round, and autocannon.
 import assert from "node:assert/strict"
-import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { lineCount } from "./lineCount.mjs"
 import { cpuOf, measure, ownCpu } from "./measure.mjs"
 import * as Processes from "./processes.mjs"
 import { interleave } from "./rounds.mjs"
@@ -83,7 +83,7 @@ export const compare = async ({ title, contestants }, load) => {
 
   const measured = await interleave({ title, contestants, rounds: load.rounds }, once)
   for (const [file, requests] of linesByFile) {
-    const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n").length - 1 : 0
+    const lines = lineCount(file)
     assert.ok(lines >= requests, `${requests} requests were answered, but ${file} has ${lines} lines`)
   }
   return measured

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { start } from "./http.mjs"
 import * as Progress from "./progress.mjs"
-import { whole } from "./report.mjs"
+import { median, whole } from "./report.mjs"
 
 /**
  * In bytes, from the middle third to the last one. What a server keeps for its connections, compiled code included, settles in
@@ -62,7 +62,6 @@ const drive = async ({ agent, base, connections, until, counts }) => {
   await Promise.all(Array.from({ length: connections }, (_, index) => worker(index)))
 }
 
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
 const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(2)} MB`
 
 /** Whether the heap stayed within its limit. */

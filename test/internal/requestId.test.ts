@@ -27,7 +27,7 @@ describe("given", () => {
 describe("the id of a request", () => {
   const idOf = (given?: string) =>
     Effect.withFiberRuntime<string>((fiber) =>
-      given === undefined ? RequestId.finder()(fiber, Effect.succeed) : Effect.succeed(RequestId.settle(fiber, () => given))
+      given === undefined ? RequestId.finder()(fiber, Effect.succeed) : Effect.succeed(RequestId.of(fiber, () => given))
     )
   const inRequest = Effect.provideServiceEffect(
     HttpServerRequest.HttpServerRequest,

@@ -68,6 +68,17 @@ const sizes = {
     in the chain, are not counted.`
 }
 
+const waiting = (noun) =>
+  Object.fromEntries(
+    [1000, 10_000, 100_000].map((count) => [
+      `${noun}${count}`,
+      { name: `${whole(count)} ${noun} waiting`, execArgv: ["--expose-gc"] }
+    ])
+  )
+
+/** Of 10,000. */
+const megabytes = (contestant) => short((figures(contestant, "bytes").middle * 10_000) / 1e6)
+
 const queue = {
   title: "The memory of events that wait",
   work: "queue",
@@ -75,10 +86,11 @@ const queue = {
     { head: "bytes of heap per event", key: "bytes", show: whole },
     { head: "characters of its line", key: "characters", show: whole }
   ],
-  contestants: levels([1000, 10_000, 100_000], "waiting", () => ({ execArgv: ["--expose-gc"] })),
-  meaning: ({ 10000: full }) => `
-    The sink is held up. The queue takes 10,000 records, if the application does not say otherwise: that many of these take
-    ${short((figures(full, "bytes").middle * 10_000) / 1e6)} MB.`
+  contestants: { ...waiting("lines"), ...waiting("records") },
+  meaning: ({ lines10000, records10000 }) => `
+    The sink is held up. For a file or the console the queue keeps no more than lines, and for a sink of one's own the whole
+    records. It takes 10,000 of them, if the application does not say otherwise: that many of these take
+    ${megabytes(lines10000)} MB as lines, and ${megabytes(records10000)} MB as records.`
 }
 
 export const cases = (setting) => [definitions, connections(setting), concurrent, sizes, queue]

@@ -105,6 +105,13 @@ const auditing = ({ folder, connections, syncTime }) => {
       accepted: audited("accepted", "accepted"),
       written: audited("written", "written"),
       durable: audited("durable", "durable", "chain"),
+      configured: {
+        name: "durable, chain, `Registrar.serveConfig`, `Logs.layerConfig`",
+        server: "configured.mjs",
+        path: "/audited",
+        args: [join(folder, "configured")],
+        ...file("configured")
+      },
       effectLog: {
         ...stock("`HttpLayerRouter.serve`, `Effect.log` to a file", "/logged", join(folder, "effect")),
         ...file("effect")
@@ -132,11 +139,12 @@ const auditing = ({ folder, connections, syncTime }) => {
         atMost: 1
       }
     ],
-    meaning: ({ bare, accepted, written, durable, fastify, pino }) => `
+    meaning: ({ bare, accepted, written, durable, configured, fastify, pino }) => `
       A request whose event the operating system has before the response goes gives ${verdict(written, bare, "request")},
       compared with a request without an event: ${extra(written, bare)}. Where the event need only be accepted it is
       ${extra(accepted, bare)}, and where it is chained and fsynced ${extra(durable, bare)}, at
-      ${verdict(durable, bare, "request")}. A line of pino costs a request of fastify ${extra(pino, fastify)}; nothing of it is
+      ${verdict(durable, bare, "request")}. Served and logged through \`Config\`, as an application is deployed, the same gives
+      ${verdict(configured, durable, "request")}, compared with that. A line of pino costs a request of fastify ${extra(pino, fastify)}; nothing of it is
       synced. One line alone is written and synced in ${syncTime} ms on this disk, and ${connections} connections share each
       sync: with another disk or fewer connections the requests per second say more about the disk, and the CPU time is what
       can be compared.`

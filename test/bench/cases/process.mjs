@@ -63,4 +63,4 @@ const lines = {
     CPU time.`
 }
 
-export const cases = [errors, lines]
+export const cases = () => [errors, lines]

@@ -50,4 +50,4 @@ const times = (by, size, key) => {
 const perDefinition = ({ registrar200, registrar500 }) =>
   ((figures(registrar500, "total").middle - figures(registrar200, "total").middle) * 1000) / 300
 
-export const cases = [types]
+export const cases = () => [types]

@@ -1,5 +1,5 @@
 // The same handlers with the library, and one that adds an audit event.
-import { HttpApiEndpoint, HttpApiGroup } from "@effect/platform"
+import { HttpApiEndpoint, HttpApiGroup, HttpLayerRouter } from "@effect/platform"
 import { Effect, Layer, Schema } from "effect"
 import { ApiError, AuditEvent, AuditLog, Extension, RegisteredApi } from "../../../dist/index.js"
 import { files, ok } from "./byHand.mjs"
@@ -41,4 +41,10 @@ const handlers = RegisteredApi.group(Api, "files", (handlers) =>
   handlers.handle("ok", () => Effect.succeed(files)).handle("limited", () => limited)
 )
 
-export const api = RegisteredApi.layer(Api).pipe(Layer.provide(handlers))
+/** All of them. They need `Bench`. */
+export const routes = Layer.mergeAll(
+  HttpLayerRouter.add("GET", "/ok", ok),
+  HttpLayerRouter.add("GET", "/limited", limited),
+  HttpLayerRouter.add("GET", "/audited", audited),
+  RegisteredApi.layer(Api).pipe(Layer.provide(handlers))
+)

@@ -1,22 +1,17 @@
 // The routes as the library serves them: `node registrar.mjs [<audit file> durable|written|accepted [chain]]`.
-import { HttpLayerRouter } from "@effect/platform"
 import { NodeFileSystem } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import * as File from "../../../dist/AuditSink/File.js"
 import * as NodeServer from "../../../dist/HttpErrors/Node.js"
 import { AuditLog, AuditSink, Registrar } from "../../../dist/index.js"
-import { ok } from "./byHand.mjs"
 import { launch } from "./launch.mjs"
-import { api, audited, Bench, limited } from "./registered.mjs"
+import { Bench, routes } from "./registered.mjs"
 
 const [path, responseWaitsFor, chain] = process.argv.slice(2)
 let settled = Effect.void
 
-const routes = Layer.mergeAll(
-  HttpLayerRouter.add("GET", "/ok", ok),
-  HttpLayerRouter.add("GET", "/limited", limited),
-  HttpLayerRouter.add("GET", "/audited", audited),
-  api,
+const served = Layer.mergeAll(
+  routes,
   Layer.effectDiscard(
     Effect.map(AuditLog.AuditLog, ({ flush }) => {
       settled = flush
@@ -26,7 +21,7 @@ const routes = Layer.mergeAll(
 const file = () => File.layer({ path, chain: chain === "chain" }).pipe(Layer.provide(NodeFileSystem.layer))
 
 launch(
-  Registrar.serve(Layer.provide(routes, Bench.layer), { responseWaitsFor, disableListenLog: true }).pipe(
+  Registrar.serve(Layer.provide(served, Bench.layer), { responseWaitsFor, disableListenLog: true }).pipe(
     Layer.provide(path === undefined ? AuditSink.empty : file())
   ),
   () => settled,

@@ -5,11 +5,12 @@ import { generateKeyPairSync } from "node:crypto"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { AuditLog } from "../../../dist/index.js"
+import { lineCount } from "../lineCount.mjs"
 import { stopwatch } from "../measure.mjs"
-import { lineOf } from "../servers/byHand.mjs"
 import * as Registered from "../servers/registered.mjs"
-import { fileSink, repeat, request, runWith, timed } from "./effect.mjs"
+import { fileSink, repeat, runWith, timed } from "./effect.mjs"
 import * as GroupCommit from "./groupCommit.mjs"
+import { jsonLine } from "./plainLine.mjs"
 
 export const pair = generateKeyPairSync("ed25519")
 const pem = pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString()
@@ -70,18 +71,8 @@ const plain = (writers, makeLine) => (folder) => async () => {
   return { ...result, ...watch.percentiles() }
 }
 
-const madeLine = (index) => {
-  const { fields, message } = lineOf(request.ip, request.path, index)
-  const text = JSON.stringify({
-    level: "INFO",
-    date: new Date(),
-    source: "app",
-    ...fields,
-    user: request.user,
-    message
-  })
-  return `${text.padEnd(length - 1)}\n`
-}
+const madeLine = (index) => `${jsonLine(index).padEnd(length - 1)}
+`
 
 /** Each fiber adds its next event when the last one is durable. */
 export const requireAll = (path, options, fibers, each) =>
@@ -106,7 +97,7 @@ export const requireAll = (path, options, fibers, each) =>
 const required = (fibers, options) => (folder) => async () => {
   const path = newFile(folder)
   const result = await requireAll(path, options, fibers, perWriter(fibers))
-  const lines = fs.readFileSync(path).reduce((sum, byte) => (byte === 10 ? sum + 1 : sum), 0)
+  const lines = lineCount(path)
   assert.ok(lines >= result.count, `${result.count} records are durable, and ${lines} are there`)
   return result
 }

@@ -7,25 +7,21 @@ import { once } from "node:events"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { AuditLog, AuditSink } from "../../../dist/index.js"
+import { lineCount } from "../lineCount.mjs"
 import { stopwatch } from "../measure.mjs"
-import { lineOf } from "../servers/byHand.mjs"
 import * as Registered from "../servers/registered.mjs"
-import { fileSink, repeat, request, runWith, timed } from "./effect.mjs"
+import { fileSink, repeat, runWith, timed } from "./effect.mjs"
+import { jsonLine, line } from "./plainLine.mjs"
 
 const count = 100_000
-const line = (index) => {
-  const { fields, message } = lineOf(request.ip, request.path, index)
-  return { message, fields: { ...fields, user: request.user } }
-}
 
 /** Runs it, and looks whether all the lines are there. */
 const written = (run) => (folder) => async () => {
   const path = join(fs.mkdtempSync(join(folder, "lines-")), "log")
   const result = await run(path)
-  const text = fs.readFileSync(path)
-  const lines = text.reduce((sum, byte) => (byte === 10 ? sum + 1 : sum), 0)
+  const lines = lineCount(path)
   assert.ok(lines >= result.count, `${result.count} lines were written, and ${lines} are there`)
-  return { ...result, bytes: text.length / lines }
+  return { ...result, bytes: fs.statSync(path).size / lines }
 }
 
 /** Synchronous work. `end` resumes when the last line has been written. */
@@ -73,8 +69,7 @@ const withStringify = written(async (path) => {
     block = ""
   }
   const each = (index) => {
-    const { fields, message } = line(index)
-    block += `${JSON.stringify({ level: "INFO", date: new Date(), source: "app", ...fields, message })}\n`
+    block += `${jsonLine(index)}\n`
     if (block.length > 65_536) write()
   }
   const result = await timedLoop(each, write, count)
