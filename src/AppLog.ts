@@ -34,7 +34,8 @@ import {
   Schema
 } from "effect"
 import type { Scope } from "effect"
-import { stringify, toJson, toText, type Json } from "./internal/json.js"
+import { toJson, type Json } from "./internal/json.js"
+import { stringify, toText } from "./internal/jsonText.js"
 import { toWire, wireLevels, type Level } from "./internal/level.js"
 import { infoOf, safely, typeOf } from "./internal/cause.js"
 import * as LogFile from "./internal/logFile.js"

@@ -26,7 +26,7 @@ import { Data, Effect, Either, Option, Redacted } from "effect"
 import type { Array as NonEmpty } from "effect"
 import * as Crypto from "node:crypto"
 import * as ChainLine from "./internal/chainLine.js"
-import { isJsonText } from "./internal/json.js"
+import { isJsonText } from "./internal/jsonText.js"
 
 /**
  * Where a chain has got to: what the next record is linked to.

@@ -6,7 +6,8 @@
  */
 import { Data, Either, ParseResult, Schema } from "effect"
 import * as AuditEvent from "./AuditEvent.js"
-import { framed, inOnePiece, isJson, stringify, stringifyMembers, toJson, type Json } from "./internal/json.js"
+import { isJson, toJson, type Json } from "./internal/json.js"
+import { framed, inOnePiece, stringify, stringifyMembers } from "./internal/jsonText.js"
 import { toWire, wireLevels } from "./internal/level.js"
 import * as MessageTemplate from "./MessageTemplate.js"
 

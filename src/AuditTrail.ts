@@ -7,7 +7,7 @@ import * as AuditChain from "./AuditChain.js"
 import type * as AuditEvent from "./AuditEvent.js"
 import * as AuditRecord from "./AuditRecord.js"
 import * as BuiltInEvents from "./BuiltInEvents.js"
-import { isJsonText } from "./internal/json.js"
+import { isJsonText } from "./internal/jsonText.js"
 import type * as LogFile from "./internal/logFile.js"
 
 /** What seals the chain of a trail. */

@@ -8,7 +8,7 @@
  */
 import { Data, Either } from "effect"
 import { applyFormat, isFormat } from "./internal/formatSpec.js"
-import { toText } from "./internal/json.js"
+import { toText } from "./internal/jsonText.js"
 import type { IsLiteral } from "./internal/literal.js"
 
 /**

@@ -46,6 +46,11 @@ export interface Options extends AuditLog.Options, HttpAudit.Options, HttpErrors
   readonly routerConfig?: Partial<HttpLayerRouter.FindMyWay.RouterConfig> | undefined
   /** Does not log the address that is listened on. */
   readonly disableListenLog?: boolean | undefined
+  /**
+   * Whether each request has a span, or only where it is collected: where a tracer is installed, or where the request belongs to a
+   * trace. With `"always"`, what a handler calls is in one trace also where nothing here collects it. Default: `"collected"`.
+   */
+  readonly spans?: "collected" | "always" | undefined
   /** How long closing waits for requests that run. Default: 20 seconds. */
   readonly drainWithin?: Duration.DurationInput | undefined
 }
@@ -78,8 +83,7 @@ export const layer = (options?: AuditLog.Options): Layer.Layer<Services, never, 
  * Before anything is served, all registrations are checked together: one `RegistrationConflict` tells about every conflict.
  * When it closes, running requests are finished, then everything added to the audit log is written.
  *
- * A request has a span where a tracer is installed, or where it belongs to a trace (W3C Trace Context, B3); otherwise nobody
- * would collect it, and none is made.
+ * A request has a span where a tracer is installed, or where it belongs to a trace (W3C Trace Context, B3); see `spans`.
  *
  * @category layers
  */
@@ -99,7 +103,8 @@ export const serve = <A, E, R>(
     Layer.sync(Refusals, () => [...wrongOptions(options)])
   )
 
-  return Tracing.onlyWhereCollected(listen(options)).pipe(
+  const listening = listen(options)
+  return (options?.spans === "always" ? listening : Tracing.onlyWhereCollected(listening)).pipe(
     Layer.provideMerge(given),
     // The first is the innermost: failures are answered, then events waited for, then the request counts as finished.
     Layer.provide(HttpErrors.layer(options).pipe(Layer.provide(routerConfig))),

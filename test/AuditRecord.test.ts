@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
 import fc from "fast-check"
 import * as AuditRecord from "../src/AuditRecord.js"
-import { stringify } from "../src/internal/json.js"
+import { stringify } from "../src/internal/jsonText.js"
 
 const contents: AuditRecord.Contents = {
   level: "INFO",

@@ -2,7 +2,8 @@
  * What changed from one catalogue to another, and what of it breaks those who rely on it: clients on the errors, readers of
  * the trail on the audit events.
  */
-import { stringify, type Json } from "../internal/json.js"
+import { type Json } from "../internal/json.js"
+import { stringify } from "../internal/jsonText.js"
 import * as JsonSchema from "../internal/jsonSchema.js"
 import type * as Data from "./Data.js"
 

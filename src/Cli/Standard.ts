@@ -4,7 +4,8 @@
 import { SystemError, type PlatformError } from "@effect/platform/Error"
 import { fromReadable } from "@effect/platform-node/NodeStream"
 import { Config, Context, Data, Effect, type Stream } from "effect"
-import { type Json, stringify } from "../internal/json.js"
+import { type Json } from "../internal/json.js"
+import { stringify } from "../internal/jsonText.js"
 import { visibleJson } from "../internal/visible.js"
 
 export interface Output {

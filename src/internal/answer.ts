@@ -3,7 +3,8 @@
  * problem details (RFC 9457), whose extension members are the fields.
  */
 import { segment } from "./anchors.js"
-import { framed, stringify, stringifyMembers, type Json } from "./json.js"
+import { type Json } from "./json.js"
+import { framed, stringify, stringifyMembers } from "./jsonText.js"
 
 export interface Parts {
   readonly id: string

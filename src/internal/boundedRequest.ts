@@ -5,9 +5,9 @@
  * no UTF-8 silently. Here a body that is too large, or no text, is a `RequestError` that can be answered, and one whose parts
  * cannot be told apart a `MultipartError`.
  */
-import { HttpServerError, HttpServerRequest, Multipart, UrlParams } from "@effect/platform"
+import { HttpIncomingMessage, HttpServerError, HttpServerRequest, Multipart, UrlParams } from "@effect/platform"
 import type { HttpApp } from "@effect/platform"
-import { Context, Deferred, Effect, Exit, FiberId, Mailbox, Stream } from "effect"
+import { Context, Deferred, Effect, Exit, FiberId, Mailbox, Option, Predicate, Stream } from "effect"
 import type { Cause } from "effect"
 import * as Parts from "./multipart.js"
 
@@ -74,10 +74,11 @@ class Body {
 
   /** Read once, by whoever asks first. */
   get bytes(): Effect.Effect<Bytes, HttpServerError.RequestError> {
-    return Effect.suspend(() => {
-      if (this.#bytes !== undefined) return Deferred.await(this.#bytes)
+    return Effect.uninterruptibleMask((restore) => {
+      if (this.#bytes !== undefined) return restore(Deferred.await(this.#bytes))
       const done = (this.#bytes = Deferred.unsafeMake<Bytes, HttpServerError.RequestError>(FiberId.none))
-      return Effect.zipRight(Effect.forkDaemon(readInto(done, this.request, this.maxBytes)), Deferred.await(done))
+      const reading = Effect.suspend(() => readInto(done, this.request, this.maxBytes))
+      return Effect.zipRight(Effect.forkDaemon(reading), restore(Deferred.await(done)))
     })
   }
 
@@ -138,10 +139,13 @@ const readInto = (
   request: HttpServerRequest.HttpServerRequest,
   maxBytes: number
 ) => {
-  // What is announced with its length, and not too large, is bounded already: a server reads no more than that.
-  const length = request.headers["transfer-encoding"] === undefined ? Number(request.headers["content-length"]) : NaN
-  if (length <= Math.min(maxBytes, atOnce)) {
-    return Effect.flatMap(Effect.exit(request.arrayBuffer), (exit) => Deferred.done(done, Exit.map(exit, toBytes)))
+  if (isReadAtOnce(request, maxBytes)) {
+    return request.arrayBuffer.pipe(
+      // Its limit could not be answered, and a smaller one is none of the application's here.
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, Option.none()),
+      Effect.exit,
+      Effect.flatMap((exit) => Deferred.done(done, Exit.map(exit, toBytes)))
+    )
   }
   let chunks: Array<Uint8Array> = []
   let size = 0
@@ -161,6 +165,16 @@ const readInto = (
     })
   )
 }
+
+/**
+ * Where the body is announced with its length, comes from a stream of Node, whose parser reads no more than that, and has not been read
+ * or cut off: the platform would wait for its end for ever.
+ */
+const isReadAtOnce = ({ headers, source }: HttpServerRequest.HttpServerRequest, maxBytes: number): boolean =>
+  Predicate.hasProperty(source, "readable") &&
+  source.readable === true &&
+  headers["transfer-encoding"] === undefined &&
+  Number(headers["content-length"]) <= Math.min(maxBytes, atOnce)
 
 /** The platform copies what it has with each chunk that comes, which is cheaper than a stream only as long as that is little. */
 const atOnce = 64 * 1024

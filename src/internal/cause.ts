@@ -2,7 +2,7 @@
  * Errors and causes as text, for logs. They are the application's own objects: even to look at one may throw.
  */
 import { Cause } from "effect"
-import { toText } from "./json.js"
+import { toText } from "./jsonText.js"
 
 /** The tag or class of an error, or of what a cause tells first. */
 export const typeOf = (error: unknown): string =>

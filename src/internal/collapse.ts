@@ -6,7 +6,8 @@
  */
 import { Clock, Duration, Effect, FiberSet } from "effect"
 import type { Scope } from "effect"
-import { stringify, type Json } from "./json.js"
+import { type Json } from "./json.js"
+import { stringify } from "./jsonText.js"
 
 /** What was only counted: how many, and the times of the first and the last of them. */
 export interface Summary<A> {

@@ -3,14 +3,14 @@
  * finish in time is interrupted; otherwise the server would wait for it without end.
  */
 import type { HttpServerResponse } from "@effect/platform"
-import { Context, Deferred, Effect, FiberId, type Duration, type Fiber } from "effect"
+import { Context, Deferred, Effect, FiberId, Scope, type Duration, type Fiber } from "effect"
 import * as Say from "./say.js"
 
 interface Service {
-  /** Counts a request until its fiber ends, when its response is sent and its scope is closed, or refuses it when closing has begun. */
+  /** Counts a request until its response is sent, or refuses it when closing has begun. */
   readonly count: <E, R>(
     app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
-  ) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+  ) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | Scope.Scope>
   /** Begins to refuse, and resumes when nothing runs any more. What runs longer than the time given is interrupted. */
   readonly close: (within: Duration.DurationInput) => Effect.Effect<void>
 }
@@ -21,19 +21,21 @@ export const make = (refuse: Effect.Effect<HttpServerResponse.HttpServerResponse
   const running = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   let closed: Deferred.Deferred<void> | undefined
 
-  const leave = (fiber: Fiber.RuntimeFiber<unknown, unknown>) => {
-    running.delete(fiber)
-    if (running.size === 0 && closed !== undefined) Deferred.unsafeDone(closed, Effect.void)
-  }
+  const leave = (fiber: Fiber.RuntimeFiber<unknown, unknown>) =>
+    Effect.sync(() => {
+      running.delete(fiber)
+      if (running.size === 0 && closed !== undefined) Deferred.unsafeDone(closed, Effect.void)
+    })
 
   return {
     count: (app) =>
       Effect.withFiberRuntime((fiber) => {
         if (closed !== undefined) return refuse
         running.add(fiber)
-        // A server runs each request in a fiber of its own, and that ends after the scope of the request has closed.
-        fiber.addObserver(() => leave(fiber))
-        return app
+        // The scope of the request closes when its response is sent, a streamed one included: its fiber may end before.
+        const scope = Context.unsafeGet(fiber.currentContext as Context.Context<Scope.Scope>, Scope.Scope)
+        // Added to the scope itself: `Effect.addFinalizer` would compare all references of the fiber when it closes.
+        return Effect.zipRight(Scope.addFinalizer(scope, leave(fiber)), app)
       }),
     close: (within) =>
       Effect.gen(function* () {

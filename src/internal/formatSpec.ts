@@ -6,7 +6,7 @@
  * Total where Python raises: a format that is none, or that does not fit its value, is left aside, and the value appears as
  * it does without one. A number without a fraction is an int, as it is in JSON.
  */
-import { toText } from "./json.js"
+import { toText } from "./jsonText.js"
 
 /** Formats may come from a plug-in: none may ask for gigabytes. */
 const maxWidth = 10_000

@@ -17,7 +17,7 @@ export const safeHeaders = (given: Readonly<Record<string, unknown>>) => {
 
 /** The first name that is unsafe, or has an unsafe value. */
 export const unsafeName = (headers: Readonly<Record<string, string>>): string | undefined => {
-  for (const name in headers) if (!isSafe(name, headers[name] ?? "")) return name
+  for (const name of Object.keys(headers)) if (!isSafe(name, headers[name] ?? "")) return name
   return undefined
 }
 

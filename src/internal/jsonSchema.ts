@@ -3,7 +3,8 @@
  */
 import { JSONSchema, Schema, SchemaAST as AST } from "effect"
 import { withoutSecrets, type Fields } from "./fields.js"
-import { setMember, stringify, toJson, type Json } from "./json.js"
+import { setMember, toJson, type Json } from "./json.js"
+import { stringify } from "./jsonText.js"
 
 export type JsonObject = { readonly [key: string]: Json }
 

@@ -13,7 +13,7 @@ import { Clock, Duration, Effect, ExecutionStrategy, Exit, Option, Runtime, Sche
 import * as Claim from "./claim.js"
 import * as Folder from "./folder.js"
 import { codeOf, fromPlatform, LogFileError, withWritten } from "./logFileError.js"
-import { isJsonText } from "./json.js"
+import { isJsonText } from "./jsonText.js"
 import * as LogSegment from "./logSegment.js"
 import * as Segments from "./segments.js"
 import * as Say from "./say.js"

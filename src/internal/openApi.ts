@@ -3,7 +3,8 @@
  * bodies under names of their own, and the same as problem details.
  */
 import * as Answer from "./answer.js"
-import { isJson, stringify, type Json } from "./json.js"
+import { isJson, type Json } from "./json.js"
+import { stringify } from "./jsonText.js"
 
 type Members = { readonly [name: string]: Json }
 

@@ -1,19 +1,34 @@
 /**
  * The id of a request: what it is called in its answer, in the application log and in the trail.
  */
+import { HttpServerRequest } from "@effect/platform"
 import { Clock, Context, Effect, Random, Utils, type Fiber } from "effect"
 import * as RequestContext from "./requestContext.js"
 
-class RequestId extends Context.Tag("effect-registrar/internal/RequestId")<RequestId, string>() {}
+class RequestId extends Context.Tag("effect-registrar/internal/RequestId")<
+  RequestId,
+  // Of which request it is: a context that is handed on to another one must not hand on its id.
+  { readonly source: unknown; readonly id: string }
+>() {}
 
 type RuntimeFiber = Fiber.RuntimeFiber<unknown, unknown>
 
+const find = (fiber: RuntimeFiber): string | undefined => {
+  const known = RequestContext.get(fiber, RequestId)
+  return known !== undefined && known.source === sourceOf(fiber) ? known.id : undefined
+}
+
+/** The server's own object of the request. */
+const sourceOf = (fiber: RuntimeFiber): unknown =>
+  RequestContext.get(fiber, HttpServerRequest.HttpServerRequest)?.source
+
 /** The id of the request that the fiber runs for. One that has none yet is given this one. */
 export const of = (fiber: RuntimeFiber, given: () => string): string => {
-  const known = RequestContext.get(fiber, RequestId)
+  const known = find(fiber)
   if (known !== undefined) return known
   const id = given()
-  RequestContext.put(fiber, RequestId, id)
+  const source = sourceOf(fiber)
+  if (source !== undefined) RequestContext.put(fiber, RequestId, { source, id })
   return id
 }
 
@@ -22,7 +37,7 @@ export const finder = () => {
   let next: (() => string) | undefined
   return <A, E, R>(fiber: RuntimeFiber, use: (id: string) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
     // Where there is an id, no seed is drawn.
-    const known = RequestContext.get(fiber, RequestId)
+    const known = find(fiber)
     if (known !== undefined) return use(known)
     if (next !== undefined) return use(of(fiber, next))
     return Effect.flatMap(generator, (made) => use(of(fiber, (next = made))))

@@ -2,12 +2,13 @@
  * Spans of requests are made only where somebody collects them. The platform makes one for each request, a quarter of what the
  * request costs, also where the tracer is Effect's own, which keeps none.
  */
-import { HttpMiddleware, type HttpServerRequest } from "@effect/platform"
-import { Context, DefaultServices, Effect, Layer, Tracer } from "effect"
+import { HttpMiddleware, HttpTraceContext, type HttpServerRequest } from "@effect/platform"
+import { Context, DefaultServices, Effect, Layer, Option, Tracer } from "effect"
 
-/** The headers of a trace that the request belongs to: calls that its handler makes go on with it (W3C Trace Context, B3). */
+/** Calls that the handler makes go on with the trace that the request belongs to (W3C Trace Context, B3). */
 const isTraced = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
-  "traceparent" in headers || "b3" in headers || "x-b3-traceid" in headers
+  ("traceparent" in headers || "b3" in headers || "x-b3-traceid" in headers) &&
+  Option.isSome(HttpTraceContext.fromHeaders(headers))
 
 /** What is served inside makes no span for a request, unless there is a tracer, or the request belongs to a trace. */
 export const onlyWhereCollected = <A, E, R>(served: Layer.Layer<A, E, R>): Layer.Layer<A, E, R> =>

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { applyFormat, isFormat } from "../../src/internal/formatSpec.js"
-import { toText } from "../../src/internal/json.js"
+import { toText } from "../../src/internal/jsonText.js"
 
 type Vector = readonly [value: unknown, format: string, expected: string]
 

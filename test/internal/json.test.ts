@@ -1,17 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Option, Redacted } from "effect"
 import fc from "fast-check"
-import {
-  framed,
-  isJson,
-  makeAllowance,
-  setMember,
-  stringify,
-  stringifyMembers,
-  toJson,
-  toText,
-  type Json
-} from "../../src/internal/json.js"
+import { isJson, makeAllowance, setMember, toJson, type Json } from "../../src/internal/json.js"
+import { framed, stringify, stringifyMembers, toText } from "../../src/internal/jsonText.js"
 
 describe("toJson", () => {
   it("leaves JSON as it is, in a copy", () => {

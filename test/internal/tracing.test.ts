@@ -43,6 +43,20 @@ describe("the span of a request", () => {
     })
   )
 
+  it.scopedLive("is not made for what only looks like a trace", () =>
+    Effect.gen(function* () {
+      const server = yield* Http.start(served)
+      assert.strictEqual(yield* traceOf({ traceparent: "garbage" })(server), "none")
+    })
+  )
+
+  it.scopedLive("is always made where the application says so", () =>
+    Effect.gen(function* () {
+      const always = Registrar.serve(route, { disableListenLog: true, spans: "always" })
+      assert.match(yield* Effect.flatMap(Http.start(always), traceOf()), /^[0-9a-f]{32}$/)
+    })
+  )
+
   it.scopedLive("is made where there is a tracer, wherever that is provided", () =>
     Effect.gen(function* () {
       for (const each of [

@@ -1,5 +1,5 @@
 // The memory of events that wait, while the sink is held up. It takes `--expose-gc`.
-import { Effect, Layer } from "effect"
+import { Console, Effect, Layer } from "effect"
 import { AuditLog, AuditSink } from "../../../dist/index.js"
 import { Listed } from "../servers/registered.mjs"
 import { repeat, runWith } from "./effect.mjs"
@@ -9,16 +9,26 @@ const heap = () => {
   return process.memoryUsage().heapUsed
 }
 
-/** `kind` makes the sink what the queue keeps whole records for, or no more than lines. */
-const queued = (count, kind) => () => async () => {
+/** As an application makes a sink of its own. */
+const ofRecords = (hold) =>
+  Layer.succeed(AuditSink.AuditSink, { write: (batch) => hold(batch.map(({ line }) => line)), sync: Effect.void })
+
+/** The console's, in place of a file's: both are given no more than lines, and a file cannot be held up. */
+const ofLines = (hold) => {
+  const held = Console.consoleWith((console) =>
+    Effect.succeed({ ...console, log: (text) => Effect.suspend(() => hold(text.split("\n"))) })
+  )
+  return Layer.provide(AuditSink.console, Layer.unwrapEffect(Effect.map(held, Console.setConsole)))
+}
+
+const queued = (count, sinkOf) => () => async () => {
   let release
   const held = new Promise((resolve) => (release = resolve))
   let characters = 0
-  const write = (batch) => {
-    for (const { line } of batch) characters += line.length
+  const sink = sinkOf((lines) => {
+    for (const line of lines) characters += line.length
     return Effect.promise(() => held)
-  }
-  const sink = Layer.succeed(AuditSink.AuditSink, kind({ write, sync: Effect.void }))
+  })
   const program = Effect.gen(function* () {
     const audit = yield* AuditLog.AuditLog
     const before = heap()
@@ -36,11 +46,6 @@ const queued = (count, kind) => () => async () => {
     waitAtMost: "1 hour"
   })
 }
-
-/** As an application makes one. */
-const ofRecords = (sink) => sink
-/** The mark of the file and the console: a real file cannot be held up. */
-const { ofLines } = AuditSink
 
 export const contestants = {
   lines1000: queued(1_000, ofLines),
