@@ -10,6 +10,7 @@ import { AuditSink, AuditSinkError } from "../src/AuditSink.js"
 import * as BuiltInErrors from "../src/BuiltInErrors.js"
 import * as ErrorRegistry from "../src/ErrorRegistry.js"
 import * as Extension from "../src/Extension.js"
+import * as HttpAudit from "../src/HttpAudit.js"
 import * as Registrar from "../src/Registrar.js"
 import * as Http from "./support/http.js"
 
@@ -207,6 +208,35 @@ describe("events", () => {
         for (let n = 0; n < 5; n++) assert.strictEqual((yield* server.request("GET", "/quiet")).body, "ok")
         const isHeld = responseWaitsFor === undefined || responseWaitsFor === "durable"
         assert.strictEqual((yield* Fiber.poll(asking))._tag === "None", isHeld)
+        yield* Deferred.succeed(syncOn, undefined)
+        yield* Fiber.join(asking)
+      }
+    }))
+
+  test("of a handler that fails are waited for as well, whoever answers it, and whoever gives it up", () =>
+    Effect.gen(function* () {
+      for (const end of [Effect.fail("no"), Effect.die("no"), Effect.never]) {
+        const [syncing, syncOn] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        const sink = Layer.succeed(AuditSink, {
+          write: () => Effect.void,
+          sync: Effect.zipRight(Deferred.succeed(syncing, undefined), Deferred.await(syncOn))
+        })
+        const givenUp = HttpLayerRouter.middleware(
+          (app) => Effect.raceFirst(Effect.interruptible(app), Effect.as(Deferred.await(syncing), ok)),
+          { global: true }
+        )
+        const plain = HttpLayerRouter.serve(
+          routes(Effect.zipRight(step("one"), end)).pipe(
+            Layer.provide(HttpAudit.layer()),
+            Layer.provide(end === Effect.never ? givenUp : Layer.empty)
+          ),
+          { disableListenLog: true, disableLogger: true }
+        )
+        const server = yield* Http.start(Layer.provide(plain, Registrar.layer()), sink)
+        const asking = yield* Effect.fork(server.request("GET", "/"))
+        yield* Deferred.await(syncing)
+        yield* Effect.repeatN(Effect.yieldNow(), 100)
+        assert.strictEqual((yield* Fiber.poll(asking))._tag, "None")
         yield* Deferred.succeed(syncOn, undefined)
         yield* Fiber.join(asking)
       }

@@ -4,6 +4,7 @@ import {
   HttpApiEndpoint,
   HttpApiGroup,
   HttpApp,
+  HttpIncomingMessage,
   HttpLayerRouter,
   HttpServerError,
   HttpServerRequest,
@@ -20,6 +21,7 @@ import {
   FiberId,
   Layer,
   Logger,
+  Option,
   ParseResult,
   Redacted,
   Schema,
@@ -333,6 +335,37 @@ describe("requests that cannot be read", () => {
         const { body } = yield* server.request("POST", "/", { headers: json, ...sent })
         assert.deepStrictEqual(JSON.parse(body), { bytes: text, text, json: JSON.parse(text) })
       }
+    }))
+
+  test("a body that was read as a stream, or cut off, is not waited for", () =>
+    Effect.gen(function* () {
+      const streamFirst = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        Stream.runDrain(request.stream).pipe(Effect.zipRight(request.text), Effect.map(HttpServerResponse.text))
+      )
+      const server = yield* serve(HttpLayerRouter.add("POST", "/", streamFirst))
+      assert.strictEqual((yield* server.request("POST", "/", { body: "hello" })).status, 200)
+    }))
+
+  test("a limit of the platform is none of the request's", () =>
+    Effect.gen(function* () {
+      const limited = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ text }) => text).pipe(
+        HttpIncomingMessage.withMaxBodySize(Option.some(4)),
+        Effect.map(HttpServerResponse.text)
+      )
+      const server = yield* serve(HttpLayerRouter.add("POST", "/", limited))
+      assert.strictEqual((yield* server.request("POST", "/", { body: "0123456789" })).body, "0123456789")
+    }))
+
+  test("a length that is a lie does not lift the limit, where the server does not look at it", () =>
+    Effect.gen(function* () {
+      const text = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        Effect.map(request.text, HttpServerResponse.text)
+      )
+      const routes = HttpLayerRouter.add("POST", "/", text) as Layer.Layer<never>
+      const server = yield* Http.startInProcess(Registrar.serve(routes, { ...options, maxBodySize: 10 }))
+      const lie = { method: "POST", headers: { "content-length": "5" }, body: "x".repeat(1_000) }
+      const answer = yield* server.request(new Request("http://localhost/", lie))
+      assert.strictEqual(answer.status, 413)
     }))
 
   test("who stops waiting for a body can still answer", () =>

@@ -1,6 +1,6 @@
 import { HttpServerResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scope, TestClock } from "effect"
 import * as Drain from "../../src/internal/drain.js"
 
 const refused = HttpServerResponse.empty({ status: 503 })
@@ -38,6 +38,21 @@ describe("close", () => {
       assert.strictEqual((yield* Fiber.join(running)).status, 200)
       assert.isTrue(Exit.isFailure(yield* Fiber.await(failing)))
     })
+  )
+
+  it.effect(
+    "waits for the scope of a request, which a server may keep open for a stream after its fiber has ended",
+    () =>
+      Effect.gen(function* () {
+        const drain = Drain.make(Effect.succeed(refused))
+        const scope = yield* Scope.make()
+        yield* Scope.extend(drain.count(Effect.succeed(ok)), scope)
+        const closing = yield* Effect.fork(drain.close("1 hour"))
+        yield* settle
+        assert.strictEqual((yield* Fiber.poll(closing))._tag, "None")
+        yield* Scope.close(scope, Exit.void)
+        yield* Fiber.join(closing)
+      })
   )
 
   it.effect("interrupts what does not finish in time, also where it closes in a finalizer", () =>
