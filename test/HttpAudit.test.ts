@@ -226,16 +226,18 @@ describe("events", () => {
           { global: true }
         )
         const plain = HttpLayerRouter.serve(
-          routes(Effect.zipRight(step("one"), end)).pipe(
-            Layer.provide(HttpAudit.layer()),
-            Layer.provide(end === Effect.never ? givenUp : Layer.empty)
-          ),
+          routes(
+            Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) =>
+              url === "/quiet" ? Effect.succeed(ok) : Effect.zipRight(step("one"), end)
+            )
+          ).pipe(Layer.provide(HttpAudit.layer()), Layer.provide(end === Effect.never ? givenUp : Layer.empty)),
           { disableListenLog: true, disableLogger: true }
         )
         const server = yield* Http.start(Layer.provide(plain, Registrar.layer()), sink)
         const asking = yield* Effect.fork(server.request("GET", "/"))
         yield* Deferred.await(syncing)
-        yield* Effect.repeatN(Effect.yieldNow(), 100)
+        // Long enough for an answer that is not held back.
+        for (let n = 0; n < 5; n++) assert.strictEqual((yield* server.request("GET", "/quiet")).body, "ok")
         assert.strictEqual((yield* Fiber.poll(asking))._tag, "None")
         yield* Deferred.succeed(syncOn, undefined)
         yield* Fiber.join(asking)

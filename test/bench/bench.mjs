@@ -1,33 +1,23 @@
 // `npm run bench` compares the built library with the same done by hand and with its peers, and writes docs/benchmarks.md.
 // `npm run bench -- --help` prints its options.
-import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import { join, resolve } from "node:path"
 import { format, resolveConfig } from "prettier"
 import * as Document from "./document.mjs"
 import * as Options from "./options.mjs"
+import * as Packages from "./packages.mjs"
 import { checkKeys, parts } from "./parts.mjs"
 import { killAll } from "./processes.mjs"
 import * as Progress from "./progress.mjs"
-import { isMet, median, miss } from "./report.mjs"
+import { isMet, median, outcome } from "./report.mjs"
 import { soak } from "./soak.mjs"
 
-const here = import.meta.dirname
-const root = resolve(here, "../..")
+const root = resolve(import.meta.dirname, "../..")
 const names = Object.keys(parts)
-const { chosen, check, minutes, load } = Options.read(process.argv.slice(2), names)
+const { chosen, check, mustBuild, minutes, load } = Options.read(process.argv.slice(2), names)
 
-/** The versions are exact: what is there and what is asked for are the same, or it is installed. */
-const isInstalled = ([name, version]) => {
-  const file = join(here, "node_modules", name, "package.json")
-  return fs.existsSync(file) && JSON.parse(fs.readFileSync(file, "utf8")).version === version
-}
-const { dependencies } = JSON.parse(fs.readFileSync(join(here, "package.json"), "utf8"))
-if (!Object.entries(dependencies).every(isInstalled)) {
-  const install = ["install", "--prefix", here, "--no-audit", "--no-fund"]
-  const { status } = spawnSync("npm", install, { stdio: "inherit", shell: process.platform === "win32" })
-  if (status !== 0) throw new Error("What the benchmarks compare with could not be installed")
-}
+if (mustBuild) Packages.build()
+Packages.install()
 
 /** The median time in which one line is written and synced, in milliseconds. */
 const syncTime = (folder) => {
@@ -73,7 +63,8 @@ const compareAll = async () => {
 
 const write = async (sections) => {
   const file = join(root, "docs", "benchmarks.md")
-  const text = Document.render({ ...load, sections, command: process.argv.slice(2) })
+  const command = process.argv.slice(2).filter((argument) => argument !== "--build")
+  const text = Document.render({ ...load, sections, command, seconds: performance.now() / 1000 })
   fs.writeFileSync(
     file,
     await format(text, { ...(await resolveConfig(file)), parser: "markdown", proseWrap: "always" })
@@ -81,18 +72,21 @@ const write = async (sections) => {
   console.log(`\nWritten: ${file}`)
 }
 
-const tell = (targets) => {
-  if (targets.length === 0) return
+const tell = (sections) => {
+  const targets = sections.flatMap((section) => section.targets)
   const missed = targets.filter((target) => !isMet(target))
-  console.log(`\n${targets.length - missed.length} of ${targets.length} targets are met`)
-  for (const target of missed) console.log(`  missed: ${miss(target)}`)
+  if (targets.length > 0) console.log(`\n${targets.length - missed.length} of ${targets.length} targets are met`)
+  for (const target of targets) console.log(`  ${outcome(target)}`)
+  for (const { title, disturbed, measurements } of sections) {
+    if (disturbed > 0) console.log(`  disturbed: ${disturbed} of the ${measurements} measurements of "${title}"`)
+  }
   if (check && missed.length > 0) process.exitCode = 1
 }
 
 if (minutes === undefined) {
   const sections = await compareAll()
   if (names.every((name) => chosen.includes(name))) await write(sections)
-  tell(sections.flatMap(({ targets }) => targets))
+  tell(sections)
 } else if (!(await soak({ minutes, folder, connections: load.connections }))) {
   process.exitCode = 1
 }

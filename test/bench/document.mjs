@@ -1,23 +1,32 @@
 // docs/benchmarks.md
 import { availableParallelism, totalmem } from "node:os"
 import { foreignLimit } from "./measure.mjs"
-import { notes, table, targetTable, whole } from "./report.mjs"
+import { versions } from "./packages.mjs"
+import { notes, reasons, table, targetTable, whole } from "./report.mjs"
 
 /** A case with its rounds, as text, and what of it is a target. */
 export const section = ({ title, columns, targets = () => [], meaning }, measured) => {
   const contestants = Object.values(measured)
   const sentences = meaning(measured).replaceAll(/\s+/g, " ").trim()
   const said = notes(contestants)
+  const rounds = contestants.flatMap((contestant) => contestant.rounds)
   return {
+    title,
     text: [`## ${title}`, table(contestants, columns), said, sentences].filter((part) => part !== "").join("\n\n"),
     targets: targets(measured),
-    disturbed: contestants.flatMap(({ rounds }) => rounds).filter(({ disturbed }) => disturbed).length
+    measurements: rounds.length,
+    disturbed: rounds.filter(({ disturbed }) => disturbed).length
   }
 }
 
 const machine = () => {
   const memory = Math.round(totalmem() / 2 ** 30)
-  return `${availableParallelism()} cores, ${memory} GB, ${process.platform}, Node ${process.versions.node}`
+  return `${availableParallelism()} cores, ${memory} GB, ${process.platform}, Node ${process.versions.node}, ${versions().join(", ")}`
+}
+
+const duration = (seconds) => {
+  const minutes = Math.round(seconds / 60)
+  return minutes < 1 ? "less than a minute" : minutes === 1 ? "a minute" : `${minutes} minutes`
 }
 
 const preliminary = (sections) => {
@@ -28,32 +37,38 @@ const preliminary = (sections) => {
   ]
 }
 
-export const render = ({ sections, rounds, requests, connections, command }) =>
-  [
+export const render = ({ sections, rounds, requests, connections, command, seconds }) => {
+  const targets = sections.flatMap((section) => section.targets)
+  return [
     `# Benchmarks
 
 \`\`\`sh
 npm run bench${command.length > 0 ? ` -- ${command.join(" ")}` : ""}
 \`\`\`
 
-Measured with ${machine()}, the load on the same machine. Read the ratios: the figures beside them belong to this machine.`,
+Measured in ${duration(seconds)} with ${machine()}; the load was on the same machine. Read the ratios: the figures beside them belong to this machine.`,
     ...preliminary(sections),
     `## Targets
 
-Each is a ratio of two things that were measured in turns. \`npm run bench -- --check\` fails where one is missed. Why
-those are that are missed stands in [what it costs](guides/performance.md).`,
-    targetTable(sections.flatMap(({ targets }) => targets)),
+Each is a ratio of two things that were measured in turns, the first divided by the second. \`npm run bench -- --check\` fails
+where one is missed. Where it says "no tracer installed", a request has no span under \`Registrar.serve\`, and one under the
+platform, which always makes it; the cases have rows for both without a span, and for both with one.`,
+    targetTable(targets),
+    reasons(targets),
     `## How it is measured
 
 Over HTTP each server is a process of its own on the loopback, and autocannon sends ${whole(requests)} requests over
 ${connections} connections to warm it up and as many again to measure it. There are ${rounds} rounds, in turns, so that what
-disturbs one contestant disturbs the others too; each starts new processes, because the same code may stay a quarter slower in
+disturbs one contestant disturbs the others too, and each round begins with the next contestant. Each starts new processes, because the same code may stay a quarter slower in
 one process than in another. What has no target and only asks whether it grows has 3 rounds. All run with \`NODE_ENV=production\` and without their loggers, unless their name says otherwise.
 Every answer is compared with the expected one, the contestants' with each other's, and files have a line for each request.
 
 A figure is the median, with the lowest and the highest round in brackets; a ratio is that of the medians, with the lowest and
-the highest of rounds that followed one another. Within 5 % of 1 is a tie; where the brackets hold 1, the noise is larger than
-the difference. CPU time is the server's, all its threads. A measurement is disturbed when other processes use more than
+the highest of a single round. Within 5 % of 1, or of its target, it is a tie; where the brackets hold that, the noise is larger
+than the difference. CPU time is the server's, all its threads. A measurement is disturbed when other processes use more than
 ${foreignLimit} cores on average. It is dropped and repeated then, as often as there are rounds.`,
     ...sections.map(({ text }) => text)
-  ].join("\n\n")
+  ]
+    .filter((part) => part !== "")
+    .join("\n\n")
+}

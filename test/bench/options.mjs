@@ -3,12 +3,13 @@ import { parseArgs } from "node:util"
 
 const help = (names) => `npm run bench -- [options]
 
-  --check            end with 1 where a target is missed, and say which
+  --check            end with 1 where a target is missed
   --only <parts>     run these parts, with commas in between, and write no document: ${names.join(", ")}
   --rounds <n>       rounds of each case, at least 5; default 5
   --requests <n>     requests of each round over HTTP; default 8000
   --connections <n>  connections that send them; default 32
   --soak <minutes>   nothing but mixed traffic for so long, and whether memory grows
+  --build            build the library first
   --help             print this
 
 Without --only all parts run, and docs/benchmarks.md is written.`
@@ -30,6 +31,7 @@ const parsed = (args, names) => {
         connections: option("32"),
         only: option(names.join(",")),
         check: { type: "boolean", default: false },
+        build: { type: "boolean", default: false },
         soak: { type: "string" },
         help: { type: "boolean", default: false }
       }
@@ -60,6 +62,7 @@ export const read = (args, names) => {
   return {
     chosen,
     check: values.check,
+    mustBuild: values.build,
     minutes: values.soak === undefined ? undefined : number(values, "soak", 1, Number.isFinite),
     load: {
       rounds: number(values, "rounds", 5),

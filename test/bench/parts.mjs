@@ -1,7 +1,8 @@
 // The parts of the benchmarks: their cases, and what measures one of them.
 //
 // A case is added to a file of `cases/`, in the list that its `cases` makes: a title, columns, contestants by key, what the
-// figures mean and, where they are promised, `targets`: ratios of the contestants and their bounds. A contestant without a
+// figures mean and, where they are promised, `targets`: ratios of the contestants, their bounds, and why one is missed, if it
+// is. A contestant without a
 // server is a function under the same key in the `contestants` of the module in `work/` that the case names; one over HTTP
 // names its server in `servers/`, with path and arguments. The first one of a case is what the others are compared with.
 import * as Durable from "./cases/durable.mjs"

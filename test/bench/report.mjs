@@ -17,7 +17,7 @@ export const figures = ({ rounds }, key) => {
   return spread(median(values), values)
 }
 
-/** The ratio of the medians, and the lowest and the highest of rounds that followed one another. */
+/** The ratio of the medians, and the lowest and the highest that a single round has. */
 export const ratio = (mine, base, key) =>
   spread(
     figures(mine, key).middle / figures(base, key).middle,
@@ -93,25 +93,46 @@ export const extra = (mine, base) => {
   return `${short(Math.abs(more))} µs of CPU time ${more < 0 ? "less" : "more"}`
 }
 
-/** A target is a ratio that is `atLeast` or `atMost` something. */
+/** A target is a ratio that is `atLeast` or `atMost` something. Its `why` is told where it is missed. */
 export const isMet = ({ measured, atLeast = -Infinity, atMost = Infinity }) =>
   measured.middle >= atLeast && measured.middle <= atMost
 
-const bound = ({ atLeast, atMost }) => (atLeast === undefined ? `≤ ${times(atMost)}` : `≥ ${times(atLeast)}`)
+const limit = ({ atLeast, atMost }) => atLeast ?? atMost
+const bound = (target) => `${target.atLeast === undefined ? "≤" : "≥"} ${times(limit(target))}`
+
+/** How sure it is whether the target is met. */
+const doubt = (target) => {
+  const { middle, low, high } = target.measured
+  if (Math.abs(middle / limit(target) - 1) <= 0.05) return " (a tie)"
+  return low <= limit(target) && high >= limit(target) ? " (too noisy to tell)" : ""
+}
 
 export const targetTable = (targets) =>
   rows([
-    ["What", "Ratio of", "Target", "Measured", ""],
+    ["What, against what", "Ratio of their", "Target", "Measured", ""],
     ["---", "---", "--:", "--:", "---"],
     ...targets.map((target) => [
       target.what,
-      target.of,
+      `${target.of} (${target.atLeast === undefined ? "less" : "more"} is better)`,
       bound(target),
       cell(target.measured, times),
-      isMet(target) ? "met" : "**missed**"
+      `${isMet(target) ? "met" : "**missed**"}${doubt(target)}`
     ])
   ])
 
-/** For a terminal: "0.93, and not ≥ 1.10: …". */
-export const miss = (target) =>
-  `${times(target.measured.middle)}, and not ${bound(target)}: ${target.what}, ${target.of}`
+/** Why those are missed that are missed; several may have the same reason. */
+export const reasons = (targets) => {
+  const missed = targets.filter((target) => !isMet(target) && target.why !== undefined)
+  return [...new Set(missed.map(({ why }) => why))]
+    .map((why) => {
+      const whats = missed.filter((target) => target.why === why).map(({ what }) => what)
+      return `- ${[...new Set(whats)].join("; ")}: ${why.replaceAll(/\s+/g, " ").trim()}`
+    })
+    .join("\n")
+}
+
+/** For a terminal: "missed: 0.93 (0.90–0.97), for ≥ 1.10: …". */
+export const outcome = (target) => {
+  const measured = `${cell(target.measured, times)}, for ${bound(target)}${doubt(target)}`
+  return `${isMet(target) ? "met" : "missed"}: ${measured}: ${target.what}, ${target.of}`
+}

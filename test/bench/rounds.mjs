@@ -4,8 +4,14 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { ended, fork, message } from "./processes.mjs"
 import { step } from "./progress.mjs"
 
+/** Nobody is always the first one, on a processor that has rested, nor always behind the same one. */
+const turns = (contestants, round) => {
+  const first = (round - 1) % contestants.length
+  return [...contestants.slice(first), ...contestants.slice(0, first)]
+}
+
 /**
- * Measures each contestant once a round. A disturbed measurement is dropped and repeated at once, so that it still stands
+ * Measures each contestant once a round, and begins each round with the next one. A disturbed measurement is dropped and repeated at once, so that it still stands
  * beside those of its round: for each contestant as often as there are rounds.
  */
 export const interleave = async ({ title, contestants, rounds }, once) => {
@@ -14,7 +20,7 @@ export const interleave = async ({ title, contestants, rounds }, once) => {
     { ...contestant, rounds: [], dropped: 0 }
   ])
   for (let round = 1; round <= rounds; round++) {
-    for (const [key, contestant] of measured) {
+    for (const [key, contestant] of turns(measured, round)) {
       const say = (note) => step(`${title}, round ${round} of ${rounds}: ${contestant.name}${note}`)
       say("")
       let result = await once(contestant, key)

@@ -2,9 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-/** Errors, and as many events, of an extension. */
-const perPart = 50
-const perHandler = perPart / 5
+const perHandler = 10
 
 const range = (from, to) => Array.from({ length: to - from }, (_, index) => from + index)
 const lines = (...parts) => `${parts.flat(2).join("\n")}\n`
@@ -106,7 +104,7 @@ const handler = (style, numbers) => [
   `})`
 ]
 
-const partOf = (style, part) => {
+const partOf = (style, part, perPart) => {
   const numbers = range(part * perPart, (part + 1) * perPart)
   const starts = numbers.filter((_, index) => index % perHandler === 0)
   const routes = each(starts, (start) => `HttpLayerRouter.add("GET", "/stores/${start}", handler${start})`)
@@ -134,13 +132,13 @@ const configuration = {
   include: ["*.ts"]
 }
 
-/** A folder with a program of that many errors and events. */
-export const write = (folder, styleName, size) => {
+/** A folder with a program of `size` errors and as many events, `perPart` of each in a file and, registered, an extension. */
+export const write = (folder, { style: styleName, size, perPart }) => {
   const style = styleName === "registrar" ? withLibrary : byHand
-  const program = join(folder, `${styleName}-${size}`)
+  const program = join(folder, `${styleName}-${size}-${perPart}`)
   mkdirSync(program, { recursive: true })
   const parts = range(0, size / perPart)
-  for (const part of parts) writeFileSync(join(program, `part${part}.ts`), partOf(style, part))
+  for (const part of parts) writeFileSync(join(program, `part${part}.ts`), partOf(style, part, perPart))
   writeFileSync(join(program, "main.ts"), lines(style.main(parts)))
   writeFileSync(join(program, "tsconfig.json"), JSON.stringify(configuration))
   return program

@@ -33,7 +33,7 @@ const check = async (program) => {
 
 export const compare = async ({ title, contestants }, { rounds, folder }) => {
   const programs = new Map(
-    Object.entries(contestants).map(([key, { style, size }]) => [key, write(join(folder, "types"), style, size)])
+    Object.entries(contestants).map(([key, program]) => [key, write(join(folder, "types"), program)])
   )
   return interleave({ title, contestants, rounds }, (_, key) => check(programs.get(key)))
 }

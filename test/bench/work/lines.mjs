@@ -6,6 +6,8 @@ import assert from "node:assert/strict"
 import { once } from "node:events"
 import * as fs from "node:fs"
 import { join } from "node:path"
+import { setImmediate } from "node:timers/promises"
+import { promisify } from "node:util"
 import { AuditLog, AuditSink } from "../../../dist/index.js"
 import { lineCount } from "../lineCount.mjs"
 import { stopwatch } from "../measure.mjs"
@@ -24,24 +26,31 @@ const written = (run) => (folder) => async () => {
   return { ...result, bytes: fs.statSync(path).size / lines }
 }
 
-/** Synchronous work. `end` resumes when the last line has been written. */
+/** Many log, then let the event loop do what is left. */
+const perTurn = 1000
+
+/** Work in turns of the event loop, in which what is asynchronous is written. `end` resumes when the last line has been written. */
 const timedLoop = async (each, end, count) => {
   const taken = stopwatch()
-  for (let index = 0; index < count; index++) each(index)
+  for (let index = 0; index < count; index++) {
+    each(index)
+    if (index % perTurn === 0) await setImmediate()
+  }
   await end()
   return { count, ...taken() }
 }
 
-const withPino = (minLength) =>
+const withPino = (options) =>
   written(async (path) => {
     const { pino } = await import("pino")
-    const destination = pino.destination({ dest: path, sync: true, minLength })
+    const destination = pino.destination({ dest: path, ...options })
     const logger = pino({ base: { source: "app" } }, destination)
     const each = (index) => {
       const { fields, message } = line(index)
       logger.info(fields, message)
     }
-    return timedLoop(each, () => destination.flushSync(), count)
+    const flush = promisify((done) => destination.flush(done))
+    return timedLoop(each, options.sync ? () => destination.flushSync() : flush, count)
   })
 
 const withWinston = written(async (path) => {
@@ -106,8 +115,9 @@ const adding = (event, sink) =>
   )
 
 export const contestants = {
-  pino: withPino(0),
-  pinoBuffered: withPino(4096),
+  pino: withPino({ sync: true }),
+  pinoBuffered: withPino({ sync: true, minLength: 4096 }),
+  pinoAsync: withPino({ sync: false, minLength: 4096 }),
   add: written((path) => adding(Registered.Seen, fileSink({ path }))),
   addChecked: written((path) => adding(Registered.Listed, fileSink({ path, chain: true }))),
   addNowhere: () => async () => ({ ...(await adding(Registered.Seen, AuditSink.empty)), bytes: 0 }),
