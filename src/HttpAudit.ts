@@ -10,7 +10,7 @@
  */
 import { HttpLayerRouter, HttpServerRequest } from "@effect/platform"
 import type { HttpApp, HttpServerResponse } from "@effect/platform"
-import { Context, Effect, FiberRef, HashMap, Layer, Option } from "effect"
+import { Context, Effect, Exit, FiberRef, HashMap, Layer, Option } from "effect"
 import { AuditContext, make as makeContext } from "./AuditContext.js"
 import type { Durability } from "./AuditSink.js"
 import { Added } from "./internal/added.js"
@@ -83,13 +83,24 @@ export const layer = (
     // What the layer provides reaches the routes through the middleware.
   ) as Layer.Layer<never, never, HttpLayerRouter.HttpRouter> as never
 
-/** Also after a failure, a defect or a disconnect. That events failed has been logged where they did. */
+/**
+ * Also after a failure, a defect or a disconnect. That events failed has been logged where they did. As on a server, only routes
+ * are interruptible inside.
+ */
 const holdingBack = <E, R>(
   app: HttpApp.Default<E, R>,
   added: typeof Added.Service,
   stage: Exclude<Durability, "accepted">
-): HttpApp.Default<E, R> =>
-  Effect.onExit(app, () => (added.untilSafe === undefined ? Effect.void : added.untilSafe(stage)))
+): HttpApp.Default<E, R> => {
+  const untilSafe = (exit: Exit.Exit<HttpServerResponse.HttpServerResponse, E>) =>
+    added.untilSafe === undefined ? exit : Effect.zipRight(added.untilSafe(stage), exit)
+  return Effect.uninterruptible(
+    Effect.matchCauseEffect(app, {
+      onFailure: (cause) => untilSafe(Exit.failCause(cause)),
+      onSuccess: (response) => untilSafe(Exit.succeed(response))
+    })
+  )
+}
 
 const contextOf = (
   request: HttpServerRequest.HttpServerRequest,

@@ -21,21 +21,30 @@ export const make = (refuse: Effect.Effect<HttpServerResponse.HttpServerResponse
   const running = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   let closed: Deferred.Deferred<void> | undefined
 
-  const leave = (fiber: Fiber.RuntimeFiber<unknown, unknown>) =>
-    Effect.sync(() => {
-      running.delete(fiber)
-      if (running.size === 0 && closed !== undefined) Deferred.unsafeDone(closed, Effect.void)
-    })
+  const leave = (fiber: Fiber.RuntimeFiber<unknown, unknown>) => {
+    running.delete(fiber)
+    if (running.size === 0 && closed !== undefined) Deferred.unsafeDone(closed, Effect.void)
+  }
 
   return {
     count: (app) =>
       Effect.withFiberRuntime((fiber) => {
         if (closed !== undefined) return refuse
         running.add(fiber)
-        // The scope of the request closes when its response is sent, a streamed one included: its fiber may end before.
-        const scope = Context.unsafeGet(fiber.currentContext as Context.Context<Scope.Scope>, Scope.Scope)
-        // Added to the scope itself: `Effect.addFinalizer` would compare all references of the fiber when it closes.
-        return Effect.zipRight(Scope.addFinalizer(scope, leave(fiber)), app)
+        let isStreamed = false
+        // A finalizer of the scope would do for all, but costs more than the rest of this library does for a request.
+        fiber.addObserver(() => isStreamed || leave(fiber))
+        return Effect.tap(app, ({ body }) => {
+          if (body._tag !== "Stream") return Effect.void
+          isStreamed = true
+          // Some servers let the fiber end before the stream does: its scope is what closes after it.
+          return Effect.flatMap(Effect.scope, (scope) =>
+            Scope.addFinalizer(
+              scope,
+              Effect.sync(() => leave(fiber))
+            )
+          )
+        })
       }),
     close: (within) =>
       Effect.gen(function* () {

@@ -1,6 +1,6 @@
 import { HttpServerResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scope, Stream, TestClock } from "effect"
 import * as Drain from "../../src/internal/drain.js"
 
 const refused = HttpServerResponse.empty({ status: 503 })
@@ -46,7 +46,8 @@ describe("close", () => {
       Effect.gen(function* () {
         const drain = Drain.make(Effect.succeed(refused))
         const scope = yield* Scope.make()
-        yield* Scope.extend(drain.count(Effect.succeed(ok)), scope)
+        const streamed = HttpServerResponse.stream(Stream.make(new Uint8Array(1)))
+        yield* Fiber.join(yield* Effect.fork(Scope.extend(drain.count(Effect.succeed(streamed)), scope)))
         const closing = yield* Effect.fork(drain.close("1 hour"))
         yield* settle
         assert.strictEqual((yield* Fiber.poll(closing))._tag, "None")

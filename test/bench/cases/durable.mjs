@@ -1,6 +1,12 @@
 // What is compared where a record has to be on the disk.
 import { extra, ratio, short, standardColumns, verdict } from "../report.mjs"
 
+const perRecord = `
+  A record costs about 10 microseconds of CPU time, half of which is the fiber that waits, is woken and goes on; the plain group
+  commit hands a ready line over to a callback. On a disk that syncs in a fifth of a millisecond, that is more than the disk
+  takes. Tried: waits without cancellers, one clock for all deadlines, no Schedule for each batch; together they halved it. The
+  slowest hundredth waits for pauses of the garbage collector.`
+
 const durable = {
   title: "Durable events",
   work: "durable",
@@ -27,7 +33,8 @@ const durable = {
       what: "Durable and chained (`require`), 64 fibers, against writing and syncing one by one",
       of: "records/s",
       measured: ratio(require64, loop, "rate"),
-      atLeast: 20
+      atLeast: 20,
+      why: perRecord
     },
     ...against("32", require32, plain32, 0.75),
     ...against("512", require512, plain512, 0.7)
@@ -48,13 +55,15 @@ const against = (fibers, mine, plain, atLeast) => [
     what: `Durable and chained (\`require\`), ${fibers} fibers, against the same group commit in plain promises`,
     of: "records/s",
     measured: ratio(mine, plain, "rate"),
-    atLeast
+    atLeast,
+    why: perRecord
   },
   {
-    what: `The same, ${fibers} fibers`,
-    of: "p99 of the acknowledgement",
+    what: `The acknowledgements of \`require\`, ${fibers} fibers, against those of that group commit`,
+    of: "p99",
     measured: ratio(mine, plain, "p99"),
-    atMost: 2
+    atMost: 2,
+    why: perRecord
   }
 ]
 

@@ -26,10 +26,10 @@ const written = (run) => (folder) => async () => {
   return { ...result, bytes: fs.statSync(path).size / lines }
 }
 
-/** Many log, then let the event loop do what is left. */
-const perTurn = 1000
+/** Lines in one turn of the event loop. */
+const perTurn = 100
 
-/** Work in turns of the event loop, in which what is asynchronous is written. `end` resumes when the last line has been written. */
+/** Synchronous work, with turns between for what is written asynchronously. `end` resumes when the last line is written. */
 const timedLoop = async (each, end, count) => {
   const taken = stopwatch()
   for (let index = 0; index < count; index++) {
