@@ -46,7 +46,8 @@ export const render = ({ sections, rounds, requests, connections, command, secon
 npm run bench${command.length > 0 ? ` -- ${command.join(" ")}` : ""}
 \`\`\`
 
-Measured in ${duration(seconds)} with ${machine()}; the load was on the same machine. Read the ratios: the figures beside them belong to this machine.`,
+Measured in ${duration(seconds)} with ${machine()}; the load was on the same machine. Read the ratios: the figures beside them belong to this machine.
+What they mean for an application stands in [what it costs](guides/performance.md).`,
     ...preliminary(sections),
     `## Targets
 
