@@ -80,11 +80,12 @@ export const ofLines = (sink: SinkOf<Line>): Service => {
  */
 export const isOfLines = (sink: Service): boolean => sinksOfLines.has(sink)
 
-/** It reads no more than a line itself, and hands on what it is given. */
+/** It reads no more than a line itself, and hands on what it is given: of lines it is where all its members are. */
 const madeOf = (
   members: ReadonlyArray<Service>,
   make: <A extends Line>(members: ReadonlyArray<SinkOf<A>>) => SinkOf<A>
 ) =>
+  // That is what `ofLines` has said of them; the compiler sees only that they are sinks.
   members.every(isOfLines) ? ofLines(make<Line>(members as ReadonlyArray<SinkOf<Line>>)) : make<AuditRecord>(members)
 
 /**

@@ -30,7 +30,11 @@ const types = {
       what: "Type-checking 500 errors and 500 events, registered, against the same classes without the library",
       of: "time of tsc",
       measured: ratio(registrar500, plain500, "total"),
-      atMost: 1.5
+      atMost: 1.5,
+      why: `
+        The compiler reads each message for its parameters, compares each id with the name of its extension and with the others,
+        and follows what each handler fails with and adds to the layer that registers it: nine times the instantiations. Tried:
+        looking for duplicates in a tail call, which lets extensions of hundreds compile, but does not make them cheaper.`
     }
   ],
   meaning: (by) => `
