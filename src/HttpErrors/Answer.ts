@@ -133,10 +133,9 @@ const textResponse = (
   body: string,
   options: HttpServerResponse.Options.WithContentType
 ): HttpServerResponse.HttpServerResponse =>
-  // eslint-disable-next-line no-control-regex
-  /^[\0-\x7f]*$/.test(body)
-    ? HttpServerResponse.raw(body, { ...options, contentLength: body.length })
-    : HttpServerResponse.text(body, options)
+  /[\u0080-\uffff]/.test(body)
+    ? HttpServerResponse.text(body, options)
+    : HttpServerResponse.raw(body, { ...options, contentLength: body.length })
 
 /** One place for each request: its path, with its id as the fragment. Opaque, but a valid reference (RFC 3986). */
 const instanceOf = (url: string | undefined, requestId: string): string => {

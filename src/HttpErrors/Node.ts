@@ -50,36 +50,48 @@ export const layer = (
         answer: serverAnswer(),
         abandon: (request) => respond(NodeHttpServerRequest.toServerResponse(request), errors.answer(500))
       }
-      const create = () => closeConnections(answerEverything(createServer(), errors))
+      const create = () => {
+        const server = createServer()
+        return answerEverything(server, errors, closeConnections(server))
+      }
       return Layer.merge(NodeHttpServer.layer(create, options), Layer.succeed(ServerErrors, errors))
     })
   )
 
-/** Registered answers wherever Node has empty ones of its own, and where nobody would answer. */
-const answerEverything = (server: Server, errors: typeof ServerErrors.Service): Server => {
+/**
+ * Registered answers wherever Node has empty ones of its own, and where nobody would answer. One function sees each request, since
+ * the listener of the application is called sooner where it is the only one.
+ */
+const answerEverything = (
+  server: Server,
+  errors: typeof ServerErrors.Service,
+  count: (response: ServerResponse) => void
+): Server => {
   // The application adds a listener when it starts and takes it away when it closes.
-  const withoutApplication = server.listenerCount("request") + 1
+  const withoutApplication = server.listenerCount("request")
   // Checked below instead, since Node's own answer has no body.
   Object.assign(server, { requireHostHeader: false })
   const emit = server.emit.bind(server)
   server.emit = (event: string, ...args: ReadonlyArray<never>) => {
     if (event !== "request") return emit(event, ...args)
     const [request, response] = args as unknown as readonly [IncomingMessage, ServerResponse]
-    if (request.headers.host !== undefined || request.httpVersion !== "1.1") return emit(event, ...args)
-    respond(response, errors.answer(400))
+    if (request.headers.host === undefined && request.httpVersion === "1.1") {
+      respond(response, errors.answer(400))
+      return true
+    }
+    count(response)
+    emit(event, ...args)
+    if (server.listenerCount("request") === withoutApplication) respond(response, errors.answer(503))
     return true
   }
   return server
-    .on("request", (_request, response) => {
-      if (server.listenerCount("request") === withoutApplication) respond(response, errors.answer(503))
-    })
     .on("checkExpectation", (_request, response) => respond(response, errors.answer(417)))
     .on("connect", (_request, socket) => end(socket, errors.answer(501)))
     .on("clientError", (error, socket) => refuse(error, socket, errors.answer))
 }
 
-/** Connections that say nothing, or not enough for a request, would keep the server from closing. */
-const closeConnections = (server: Server): Server => {
+/** Connections that say nothing, or not enough for a request, would keep the server from closing. Returns what counts a request. */
+const closeConnections = (server: Server): ((response: ServerResponse) => void) => {
   const close = server.close.bind(server)
   let running = 0
   let isClosing = false
@@ -90,10 +102,6 @@ const closeConnections = (server: Server): Server => {
     running--
     cut()
   }
-  server.on("request", (_request, response) => {
-    running++
-    response.on("close", leave)
-  })
   server.close = (onClosed) => {
     isClosing = true
     close(onClosed)
@@ -101,7 +109,10 @@ const closeConnections = (server: Server): Server => {
     setTimeout(() => server.closeAllConnections(), 5000).unref()
     return server
   }
-  return server
+  return (response) => {
+    running++
+    response.on("close", leave)
+  }
 }
 
 const refuse = (error: NodeJS.ErrnoException, socket: Socket, answer: typeof ServerErrors.Service.answer): void => {

@@ -1,9 +1,11 @@
-import { HttpApp, HttpLayerRouter, HttpServerResponse } from "@effect/platform"
+import { HttpApp, HttpLayerRouter, HttpServer, HttpServerResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { createServer } from "node:http"
 import { connect, type Socket } from "node:net"
 import * as ApiError from "../../src/ApiError.js"
 import * as ErrorRegistry from "../../src/ErrorRegistry.js"
+import * as NodeServer from "../../src/HttpErrors/Node.js"
 import * as Registrar from "../../src/Registrar.js"
 import * as Http from "../support/http.js"
 
@@ -102,6 +104,17 @@ describe("layer", () => {
       yield* Fiber.interrupt(silent)
       assert.strictEqual((yield* server.request("GET", "/")).body, "hello")
       assert.deepStrictEqual(yield* server.application, [])
+    })
+  )
+
+  it.scopedLive("a request that comes before the application has started is answered with 503", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(NodeServer.layer(createServer, { port: 0, host: "127.0.0.1" }))
+      const { address } = Context.get(context, HttpServer.HttpServer)
+      const port = address._tag === "TcpAddress" ? address.port : assert.fail("no TCP")
+      const answer = yield* Effect.promise(() => fetch(`http://127.0.0.1:${port}/`))
+      assert.strictEqual(answer.status, 503)
+      assert.include(yield* Effect.promise(() => answer.text()), '"id":"service-unavailable"')
     })
   )
 
