@@ -7,5 +7,10 @@ export default defineConfig({
       { find: /^effect-registrar\/(.*)$/, replacement: new URL("./src/", import.meta.url).pathname + "$1.ts" }
     ]
   },
-  test: { include: ["test/**/*.test.ts"], setupFiles: ["test/support/setup.ts"], testTimeout: 20_000 }
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: ["test/services/**", "test/bench/**"],
+    setupFiles: ["test/support/setup.ts"],
+    testTimeout: 20_000
+  }
 })

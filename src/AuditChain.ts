@@ -41,6 +41,15 @@ export interface Head {
 }
 
 /**
+ * What a stored line says of its place: its own head, and the hash of the record before.
+ *
+ * @category models
+ */
+export interface Link extends Head {
+  readonly prev: string
+}
+
+/**
  * The head before the first record.
  *
  * @category constructors
@@ -88,12 +97,21 @@ export const link = (head: Head, line: string, mark?: Mark): Linked => {
  *
  * @category getters
  */
-export const headOf = (line: string | Uint8Array): Option.Option<Head> => {
+export const headOf = (line: string | Uint8Array): Option.Option<Head> =>
+  Option.map(linkOf(line), ({ hash, seq }) => ({ seq, hash }))
+
+/**
+ * The same, with the hash of the record before it.
+ *
+ * @category getters
+ */
+export const linkOf = (line: string | Uint8Array): Option.Option<Link> => {
   const bytes = typeof line === "string" ? Buffer.from(line) : line
   const tail = ChainLine.tailOf(bytes)
   if (tail === undefined) return Option.none()
   const hash = sha256(ChainLine.hashedPart(bytes))
-  return ChainLine.endsWithHash(bytes, hash) ? Option.some({ seq: tail.seq, hash }) : Option.none()
+  if (!ChainLine.endsWithHash(bytes, hash)) return Option.none()
+  return Option.some({ seq: tail.seq, prev: ChainLine.prevOf(bytes, tail), hash })
 }
 
 /**

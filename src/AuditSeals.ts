@@ -9,7 +9,7 @@ import type { Sealer, StoredSeal } from "./AuditTrail.js"
 import { codeOf } from "./internal/logFileError.js"
 
 /**
- * How the chain is sealed. A seal is made when the file is opened, closed and rotated, and in between as said here.
+ * How the chain is sealed. A seal is made when the trail is opened, closed and rotated, and in between as said here.
  *
  * @category models
  */
@@ -30,19 +30,19 @@ export interface Seals {
   readonly to?: Layer.Layer<AuditSink, AuditSinkError, FileSystem.FileSystem> | undefined
 }
 
-/** Reads the keys and opens the second place. `path` is that of the trail, for errors. */
+/** Reads the keys and opens the second place. `sink` names the one that seals, for errors. */
 export const make = (
-  path: string,
+  sink: string,
   seals: Seals
 ): Effect.Effect<Sealer, AuditSinkError, FileSystem.FileSystem | Scope.Scope> =>
   Effect.gen(function* () {
-    const keys = yield* Effect.forEach(seals.keys, (key) => readKey(path, key))
+    const keys = yield* Effect.forEach(seals.keys, (key) => readKey(sink, key))
     const { every = "1 minute", everyRecords = 1000 } = seals
     if (!Number.isInteger(everyRecords) || everyRecords < 1 || everyRecords > 1_000_000_000) {
-      return yield* unusable(path, `seals.everyRecords must be a whole number above 0, not ${everyRecords}`)
+      return yield* unusable(sink, `seals.everyRecords must be a whole number above 0, not ${everyRecords}`)
     }
     if (Option.isNone(Duration.decodeUnknown(every)) || Duration.toMillis(every) <= 0) {
-      return yield* unusable(path, `seals.every must be a duration such as "1 minute", not ${String(every)}`)
+      return yield* unusable(sink, `seals.every must be a duration such as "1 minute", not ${String(every)}`)
     }
     const outside = seals.to === undefined ? undefined : yield* secondPlace(seals.to)
     let sent = 0
@@ -73,23 +73,23 @@ const secondPlace = (to: NonNullable<Seals["to"]>) =>
     return Context.get(yield* Layer.build(decoupled), AuditSink)
   })
 
-const readKey = (path: string, key: Seals["keys"][number]) =>
+const readKey = (sink: string, key: Seals["keys"][number]) =>
   Effect.gen(function* () {
-    if (Redacted.isRedacted(key)) return yield* signingKey(path, "a key of seals.keys", key)
+    if (Redacted.isRedacted(key)) return yield* signingKey(sink, "a key of seals.keys", key)
     const fs = yield* FileSystem.FileSystem
     const pem = yield* Effect.mapError(fs.readFileString(key.file), (error) =>
       unusable(
-        path,
+        sink,
         codeOf(error) === "ENOENT"
           ? `there is no key file '${key.file}': make one with 'openssl genpkey -algorithm ed25519', or correct the path`
           : `the key file '${key.file}' cannot be read (${error.message})`
       )
     )
-    return yield* signingKey(path, `'${key.file}'`, Redacted.make(pem))
+    return yield* signingKey(sink, `'${key.file}'`, Redacted.make(pem))
   })
 
-const signingKey = (path: string, origin: string, pem: Redacted.Redacted) =>
-  Effect.mapError(AuditChain.signingKey(pem), (error) => unusable(path, `${origin}: ${error.message}`))
+const signingKey = (sink: string, origin: string, pem: Redacted.Redacted) =>
+  Effect.mapError(AuditChain.signingKey(pem), (error) => unusable(sink, `${origin}: ${error.message}`))
 
-const unusable = (path: string, description: string) =>
-  new AuditSinkError({ sink: `file ${path}`, reason: "Misconfigured", description })
+const unusable = (sink: string, description: string) =>
+  new AuditSinkError({ sink, reason: "Misconfigured", description })

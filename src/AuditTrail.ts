@@ -21,6 +21,11 @@ export interface Sealer {
   readonly settled: (seals: ReadonlyArray<StoredSeal>) => Effect.Effect<void>
 }
 
+/** Whose trail it is, where several write one. */
+interface Instance {
+  readonly instance?: string
+}
+
 /** A record of the trail itself. */
 const own = (event: AuditEvent.Any, params: object, now: number) =>
   AuditRecord.fromEvent(event, params, {
@@ -28,15 +33,20 @@ const own = (event: AuditEvent.Any, params: object, now: number) =>
     date: DateTime.formatIso(DateTime.unsafeMake(now))
   }).record
 
-/** The records for what has happened to the file. */
-const recordsOf = (occasion: LogFile.Occasion, wasClosed: boolean, before: number | null, now: number) => {
+/** The records for what has happened to the trail. */
+const recordsOf = (
+  occasion: LogFile.Occasion,
+  now: number,
+  about: { readonly wasClosed: boolean; readonly instance?: Instance; readonly before?: number | null }
+) => {
+  const { before = null, instance = {}, wasClosed } = about
   switch (occasion._tag) {
     case "Opened": {
       const { torn } = occasion
       const recovered = { tornBytes: torn?.bytes ?? 0, keptIn: torn?.keptIn ?? null }
       return [
         ...(wasClosed && torn === undefined ? [] : [own(BuiltInEvents.TrailRecovered, recovered, now)]),
-        own(BuiltInEvents.TrailStarted, {}, now)
+        own(BuiltInEvents.TrailStarted, instance, now)
       ]
     }
     case "Continued":
@@ -84,7 +94,7 @@ export const unchained: LogFile.Format<Unchained> = {
   line: (state, line) => [line + "\n", state],
   isNoteDue: () => false,
   note: (state, occasion, now) => [
-    recordsOf(occasion, state.wasClosed, null, now)
+    recordsOf(occasion, now, state)
       .map((record) => record.line + "\n")
       .join(""),
     state
@@ -108,8 +118,14 @@ export interface StoredSeal {
   readonly seq: number
 }
 
-/** Records linked, and sealed where there is a sealer. */
-export const chained = (sealer: Sealer | undefined): LogFile.Format<Chained> => {
+/** Records linked, sealed where there is a sealer, and under the name of an instance where there are several. */
+export const chained = (options: {
+  readonly sealer?: Sealer | undefined
+  readonly instance?: string | undefined
+}): LogFile.Format<Chained> => {
+  const { sealer } = options
+  const instance: Instance = options.instance === undefined ? {} : { instance: options.instance }
+
   const link = (state: Chained, line: string, mark?: AuditChain.Mark): readonly [string, Chained] => {
     const linked = AuditChain.link(state.head, line, mark)
     const { sealedAt, seals, unsealed, wasClosed } = state
@@ -131,7 +147,7 @@ export const chained = (sealer: Sealer | undefined): LogFile.Format<Chained> => 
   }
 
   const seal = (state: Chained, now: number) =>
-    sealed(state, own(BuiltInEvents.TrailSealed, { seq: state.head.seq }, now), now)
+    sealed(state, own(BuiltInEvents.TrailSealed, { seq: state.head.seq, ...instance }, now), now)
 
   const isSealDue = (state: Chained, occasion: LogFile.Occasion, now: number) => {
     if (sealer === undefined || state.unsealed === 0) return false
@@ -166,11 +182,11 @@ export const chained = (sealer: Sealer | undefined): LogFile.Format<Chained> => 
     note: (state, occasion, now) => {
       if (occasion._tag === "Trimming") {
         const before = firstSeq(occasion.next, state.head.seq + 1)
-        const [record] = recordsOf(occasion, state.wasClosed, before, now)
+        const [record] = recordsOf(occasion, now, { ...state, before })
         // Signed by its own seal: what stands under a later one may have been written by somebody else, before a restart.
         return sealed(state, record!, now, before === null ? undefined : { before })
       }
-      const records = recordsOf(occasion, state.wasClosed, null, now)
+      const records = recordsOf(occasion, now, { ...state, instance })
       if (records.length === 0) return isSealDue(state, occasion, now) ? seal(state, now) : ["", state]
       return records.reduce<readonly [string, Chained]>(
         ([text, before], record) => {

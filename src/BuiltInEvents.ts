@@ -90,13 +90,14 @@ export const ActNotAttempted = AuditEvent.make("registrar-act-not-attempted", {
 })
 
 /**
- * A program has opened the trail.
+ * A program has opened the trail. `instance` is its name, where it is one of several.
  *
  * @category the trail
  */
 export const TrailStarted = AuditEvent.make("registrar-trail-started", {
   level: "Info",
-  message: "The audit trail starts"
+  message: "The audit trail starts",
+  fields: { instance: Schema.optionalWith(Schema.String, { exact: true }) }
 })
 
 /**
@@ -140,7 +141,7 @@ export const TrailContinued = AuditEvent.make("registrar-trail-continued", {
 export const TrailSealed = AuditEvent.make("registrar-trail-sealed", {
   level: "Info",
   message: "The audit trail is sealed up to record {seq}",
-  fields: { seq: Schema.Int }
+  fields: { seq: Schema.Int, instance: Schema.optionalWith(Schema.String, { exact: true }) }
 })
 
 /**

@@ -7,11 +7,13 @@ const key = Effect.flatMap(AuditChain.generateKeys, ({ privateKey }) => AuditCha
 
 const chained = Effect.map(key, (key) =>
   AuditTrail.chained({
-    everyRecords: 100,
-    everyMillis: 60_000,
-    seal: (head, date, trimmed) => AuditChain.seal(head, { date, every: 100, keys: [key], trimmed }),
-    unsent: () => [],
-    settled: () => Effect.void
+    sealer: {
+      everyRecords: 100,
+      everyMillis: 60_000,
+      seal: (head, date, trimmed) => AuditChain.seal(head, { date, every: 100, keys: [key], trimmed }),
+      unsent: () => [],
+      settled: () => Effect.void
+    }
   })
 )
 

@@ -20,7 +20,11 @@ const layers: ReadonlyArray<{
       "AuditEvent",
       "BuiltInEvents",
       "AuditRecord",
-      "AuditChain"
+      "AuditChain",
+      "AuditFleet",
+      "AuditFormat",
+      "AuditFormat/*",
+      "Privacy"
     ],
     open: true
   },
@@ -35,6 +39,9 @@ const layers: ReadonlyArray<{
       "AuditSink",
       "AuditTrail",
       "AuditSeals",
+      "AuditStore",
+      "AuditFile",
+      "AuditLedger",
       "AppLog"
     ],
     open: true
@@ -42,7 +49,15 @@ const layers: ReadonlyArray<{
   // `Thing/Adapter` may import `Thing`, and no other adapter.
   {
     name: "adapters",
-    modules: ["HttpErrors", "HttpAudit", "RegisteredApi", "HttpErrors/*", "AuditSink/*"],
+    modules: [
+      "HttpErrors",
+      "HttpAudit",
+      "RegisteredApi",
+      "AuditConsumer",
+      "HttpErrors/*",
+      "AuditSink/*",
+      "AuditSink/Sql/*"
+    ],
     open: false
   },
   // The parts of `Catalogue`: its data, and what is made of it.
@@ -60,14 +75,32 @@ const layers: ReadonlyArray<{
 
 /** Imported anywhere; the other peers are optional, and so are the modules that may import them. */
 const packages = ["effect", "@effect/platform"]
-const mayNeedOptionalPeers = ["HttpErrors/*", "AuditSink/*", "Testing", "Cli", "Cli/*", "bin"]
-const mayNeedNode = ["*/Node", "AuditChain", "bin"]
+const mayNeedOptionalPeers = [
+  "HttpErrors/*",
+  "AuditSink/*",
+  "AuditSink/Sql/*",
+  "AuditConsumer",
+  "Testing",
+  "Cli",
+  "Cli/*",
+  "bin"
+]
+const mayNeedNode = ["*/Node", "AuditChain", "AuditSink/Sql/Columns", "AuditSink/Syslog", "Privacy", "bin"]
 
 /** Not exported: run as a command instead. */
 const commands = ["bin"]
 
 /** Not exported: parts of the module that their folder is named after, and what sinks are made of. */
-const parts = ["Cli/*", "Catalogue/*", "HttpErrors/Answer", "AuditTrail", "AuditSeals"]
+const parts = [
+  "Cli/*",
+  "Catalogue/*",
+  "HttpErrors/Answer",
+  "AuditTrail",
+  "AuditSeals",
+  "AuditFile",
+  "AuditLedger",
+  "AuditSink/Sql/*"
+]
 
 const root = resolve(import.meta.dirname, "..")
 const src = join(root, "src")
@@ -123,6 +156,8 @@ const objection = (from: string, to: string): string | undefined => {
   if (importer === -1 || imported === -1) return undefined
   if (to.startsWith(`${from}/`)) return matches(to, parts) ? undefined : "a port does not know its adapters"
   if (imported < importer || from.startsWith(`${to}/`)) return undefined
+  // Parts of one module know one another.
+  if (matches(from, parts) && matches(to, parts) && dirname(from) === dirname(to)) return undefined
   if (imported > importer) return `${layers[importer]!.name} must not know ${layers[imported]!.name}`
   return layers[importer]!.open ? undefined : `${layers[importer]!.name} do not import one another`
 }

@@ -39,10 +39,11 @@
  */
 import type { FileSystem } from "@effect/platform"
 import { Effect, Layer, type Scope } from "effect"
+import * as AuditFile from "../AuditFile.js"
 import * as AuditSeals from "../AuditSeals.js"
-import { AuditSink, AuditSinkError, ofLines, type Service } from "../AuditSink.js"
+import { AuditSink, AuditSinkError, type Service } from "../AuditSink.js"
 import * as AuditTrail from "../AuditTrail.js"
-import * as LogFile from "../internal/logFile.js"
+import type * as LogFile from "../internal/logFile.js"
 
 /**
  * @category models
@@ -70,31 +71,12 @@ export const make = (options: Options): Effect.Effect<Service, AuditSinkError, F
   Effect.gen(function* () {
     const { chain, path, seals } = options
     if (chain === false && seals !== undefined) return yield* sealsNeedChain(path)
-    const sealer = seals === undefined ? undefined : yield* AuditSeals.make(path, seals)
+    const sealer = seals === undefined ? undefined : yield* AuditSeals.make(`file ${path}`, seals)
     const isChained = chain === true || sealer !== undefined
-    const file = yield* isChained
-      ? LogFile.open(options, AuditTrail.chained(sealer))
-      : LogFile.open(options, AuditTrail.unchained)
-
-    // A failed batch may be stored in part, where it went over the end of a file, and is given again as a whole.
-    const stored = new Set<object>()
-    let given: ReadonlyArray<{ readonly line: string }> = []
-    // Interrupted before it remembers, it would store records twice.
-    const remember = (storing: Effect.Effect<void, LogFile.LogFileError>) =>
-      Effect.tapError(storing, (error) =>
-        Effect.sync(() => given.slice(0, error.written).forEach((record) => stored.add(record)))
-      ).pipe(Effect.mapError(toSinkError(options.path)), Effect.uninterruptible)
-
-    return ofLines({
-      write: (batch) =>
-        Effect.suspend(() => {
-          given = stored.size === 0 ? batch : batch.filter((record) => !stored.has(record))
-          return remember(file.write(given.map(({ line }) => line)))
-        }),
-      // What is durable is not given again.
-      sync: remember(Effect.map(file.sync, () => stored.clear()))
-    })
-  }).pipe(Effect.mapError((error) => (error instanceof AuditSinkError ? error : toSinkError(options.path)(error))))
+    return yield* isChained
+      ? AuditFile.open(options, AuditTrail.chained({ sealer }))
+      : AuditFile.open(options, AuditTrail.unchained)
+  })
 
 /**
  * The sink as a Layer, open for as long as the Layer is.
@@ -110,8 +92,3 @@ const sealsNeedChain = (path: string) =>
     reason: "Misconfigured",
     description: "seals are given, but chain is false: leave 'chain' out, or the seals"
   })
-
-const toSinkError =
-  (path: string) =>
-  ({ reason, description, cause }: LogFile.LogFileError) =>
-    new AuditSinkError({ sink: `file ${path}`, reason, description, cause })

@@ -1,0 +1,38 @@
+/**
+ * A trail in a file: what sinks are made of that store lines on a disk of their own.
+ */
+import type { FileSystem } from "@effect/platform"
+import { Effect, type Scope } from "effect"
+import { AuditSinkError, ofLines, type Service } from "./AuditSink.js"
+import * as LogFile from "./internal/logFile.js"
+
+/** Opens the file until the scope is closed, and stores each record in it once, however often it is given. */
+export const open = <S>(
+  options: LogFile.Options,
+  format: LogFile.Format<S>
+): Effect.Effect<Service, AuditSinkError, FileSystem.FileSystem | Scope.Scope> =>
+  Effect.map(LogFile.open(options, format), (file) => {
+    // A failed batch may be stored in part, where it went over the end of a file, and is given again as a whole.
+    const stored = new Set<object>()
+    let given: ReadonlyArray<{ readonly line: string }> = []
+    // Interrupted before it remembers, it would store records twice.
+    const remember = (storing: Effect.Effect<void, LogFile.LogFileError>) =>
+      Effect.tapError(storing, (error) =>
+        Effect.sync(() => given.slice(0, error.written).forEach((record) => stored.add(record)))
+      ).pipe(Effect.mapError(toSinkError(options.path)), Effect.uninterruptible)
+
+    return ofLines({
+      write: (batch) =>
+        Effect.suspend(() => {
+          given = stored.size === 0 ? batch : batch.filter((record) => !stored.has(record))
+          return remember(file.write(given.map(({ line }) => line)))
+        }),
+      // What is durable is not given again.
+      sync: remember(Effect.map(file.sync, () => stored.clear()))
+    })
+  }).pipe(Effect.mapError(toSinkError(options.path)))
+
+const toSinkError =
+  (path: string) =>
+  ({ reason, description, cause }: LogFile.LogFileError) =>
+    new AuditSinkError({ sink: `file ${path}`, reason, description, cause })

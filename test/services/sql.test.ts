@@ -1,0 +1,117 @@
+/** The store in PostgreSQL. */
+import { SqlClient } from "@effect/sql"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { connected, postgres, schema, schemaUrl } from "../support/sqlDatabases.js"
+import { allOf, chained, describeStore, nonEmpty, reasonOf, seqs, withStore } from "../support/sqlStore.js"
+
+describeStore("PostgreSQL", postgres)
+
+describe("PostgreSQL", () => {
+  it.scopedLive("has a partition for each month, made when its first record comes", () =>
+    Effect.flatMap(postgres, (database) =>
+      withStore(database, (store) =>
+        Effect.gen(function* () {
+          const dates = [
+            "2023-12-31T23:59:59.999Z",
+            "2024-01-01T00:00:00.000Z",
+            "2024-01-31T23:59:59.999Z",
+            "2024-03-01T00:00:00.000Z"
+          ]
+          yield* store.append(nonEmpty(chained(dates.map((date) => ({ date })))))
+          const sql = yield* SqlClient.SqlClient
+          const partitions = yield* sql<{ readonly name: string; readonly count: string }>`
+            SELECT tableoid::regclass::text AS name, count(*) AS count FROM audit_records GROUP BY 1 ORDER BY 1`
+          assert.deepStrictEqual(
+            partitions.map(({ count, name }) => [name, Number(count)]),
+            [
+              ["audit_records_2023_12", 1],
+              ["audit_records_2024_01", 2],
+              ["audit_records_2024_03", 1]
+            ]
+          )
+          for (const table of ["audit_records", "audit_records_2024_01", "audit_instances"]) {
+            const { cause } = yield* Effect.flip(sql`TRUNCATE ${sql(table)} CASCADE`)
+            assert.include(String(cause), "append-only")
+          }
+          const { cause } = yield* Effect.flip(sql`DELETE FROM audit_records_2024_01`)
+          assert.include(String(cause), "append-only")
+        })
+      )
+    )
+  )
+
+  it.scopedLive("makes partitions while others read", () =>
+    Effect.flatMap(postgres, (database) =>
+      withStore(database, (store) =>
+        Effect.gen(function* () {
+          const records = chained(["2024-01-01", "2024-02-01"].map((day) => ({ date: `${day}T00:00:00.000Z` })))
+          yield* store.append(nonEmpty(records.slice(0, 1)))
+          const sql = yield* SqlClient.SqlClient
+          // A transaction that has read the table holds its lock until it ends.
+          yield* sql.withTransaction(
+            Effect.gen(function* () {
+              yield* sql`SELECT count(*) FROM audit_records`
+              yield* withStore(database, (other) => other.append(nonEmpty(records.slice(1))))
+            })
+          )
+          assert.deepStrictEqual(seqs(yield* allOf(store, "a")), [1, 2])
+        })
+      )
+    )
+  )
+
+  it.scopedLive("lets a role write that may do nothing else", () =>
+    Effect.gen(function* () {
+      const name = yield* schema
+      const role = `${name}_writer`
+      const owner = connected(schemaUrl(name))
+      yield* withStore(owner, () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          // As docs/guides/audit-store.md says.
+          yield* sql.unsafe(`CREATE ROLE "${role}"`)
+          yield* sql.unsafe(`GRANT USAGE ON SCHEMA "${name}" TO "${role}"`)
+          yield* sql.unsafe(`GRANT EXECUTE ON FUNCTION audit_append TO "${role}"`)
+          yield* sql.unsafe(`GRANT SELECT ON audit_records, audit_instances TO "${role}"`)
+        })
+      )
+      yield* Effect.addFinalizer(() =>
+        Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(`DROP OWNED BY "${role}"; DROP ROLE "${role}"`)).pipe(
+          Effect.provide(owner),
+          Effect.orDie
+        )
+      )
+      const writer = connected(schemaUrl(name, role))
+      yield* withStore(
+        writer,
+        (store) =>
+          Effect.gen(function* () {
+            const records = chained(["2024-01-01", "2024-02-01"].map((day) => ({ date: `${day}T00:00:00.000Z` })))
+            yield* store.append(nonEmpty(records))
+            assert.deepStrictEqual(seqs(yield* allOf(store, "a")), [1, 2])
+            const sql = yield* SqlClient.SqlClient
+            for (const statement of [
+              "INSERT INTO audit_records SELECT * FROM audit_records",
+              "UPDATE audit_records SET message = ''",
+              "DELETE FROM audit_records",
+              "TRUNCATE audit_records",
+              "DROP TABLE audit_records",
+              "ALTER TABLE audit_records DISABLE TRIGGER ALL",
+              "INSERT INTO audit_instances VALUES ('b', 0, '', 1, '')",
+              "UPDATE audit_instances SET seq = 100",
+              "SELECT audit_partition('2024-05-01')"
+            ]) {
+              const { cause } = yield* Effect.flip(sql.unsafe(statement))
+              assert.match(String(cause), /permission denied|must be owner/, statement)
+            }
+          }),
+        { migrate: false }
+      )
+      assert.strictEqual(
+        yield* reasonOf(withStore(connected(schemaUrl("pg_catalog", role)), () => Effect.void)),
+        "Unwritable"
+      )
+    })
+  )
+})
