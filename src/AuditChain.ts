@@ -106,6 +106,7 @@ export const headOf = (line: string | Uint8Array): Option.Option<Head> =>
  * @category getters
  */
 export const linkOf = (line: string | Uint8Array): Option.Option<Link> => {
+  if (typeof line === "string" && !ChainLine.mayHaveTail(line)) return Option.none()
   const bytes = typeof line === "string" ? Buffer.from(line) : line
   const tail = ChainLine.tailOf(bytes)
   if (tail === undefined) return Option.none()

@@ -75,7 +75,7 @@ export const sink = (
     const place = (batch: Batch) =>
       Effect.gen(function* () {
         const missing = batch.filter((record) => !placed.has(record))
-        const found = missing.map((record) => Either.getRight(AuditStore.fromRecord(instance, record)))
+        const found = missing.map((record) => AuditStore.fromRecord(instance, record))
         let trail = found.every(Option.isSome) ? state : (state ?? (yield* begin))
         const now = yield* Clock.currentTimeMillis
         for (const [index, record] of missing.entries()) {

@@ -119,6 +119,20 @@ export interface Ends {
 }
 
 /**
+ * A line as it is stored, whatever it is.
+ *
+ * @category models
+ */
+export interface StoredLine {
+  readonly instance: string
+  /** What the store finds it by. */
+  readonly seq: number
+  readonly line: string
+  /** The names of what the store finds it by, where the line says otherwise. */
+  readonly differing: ReadonlyArray<string>
+}
+
+/**
  * @category models
  */
 export interface Service extends Ledger {
@@ -139,6 +153,15 @@ export interface Service extends Ledger {
     instance: string,
     options?: { readonly after?: number | undefined }
   ) => Stream.Stream<StoredRecord, AuditStoreError>
+
+  /**
+   * All lines as they are stored, by instance and then by sequence number, or those of one instance, or after a sequence number. What
+   * no honest program has written comes as well: `verify` says what is wrong with it.
+   */
+  readonly lines: (options?: {
+    readonly instance?: string | undefined
+    readonly after?: number | undefined
+  }) => Stream.Stream<StoredLine, AuditStoreError>
 }
 
 /**
@@ -171,22 +194,20 @@ export class AuditStoreError extends Data.TaggedError("AuditStoreError")<{
  * @category constructors
  */
 export const fromLine = (instance: string, line: string): Either.Either<StoredRecord, AuditRecord.InvalidRecord> =>
-  Either.flatMap(AuditRecord.fromLine(line), (record) => fromRecord(instance, record))
+  Either.flatMap(AuditRecord.fromLine(line), (record) =>
+    Either.fromOption(
+      fromRecord(instance, record),
+      () => new AuditRecord.InvalidRecord({ reason: "it is not chained" })
+    )
+  )
 
 /**
- * The same of a record whose line is chained.
+ * The same of a record; none where its line is not chained.
  *
  * @category constructors
  */
-export const fromRecord = (
-  instance: string,
-  record: AuditRecord.AuditRecord
-): Either.Either<StoredRecord, AuditRecord.InvalidRecord> => {
-  const link = AuditChain.linkOf(record.line)
-  if (Option.isNone(link)) return Either.left(new AuditRecord.InvalidRecord({ reason: "it is not chained" }))
-  const { hash, prev, seq } = link.value
-  return Either.right({ instance, seq, prev, hash, record })
-}
+export const fromRecord = (instance: string, record: AuditRecord.AuditRecord): Option.Option<StoredRecord> =>
+  Option.map(AuditChain.linkOf(record.line), ({ hash, prev, seq }) => ({ instance, seq, prev, hash, record }))
 
 /**
  * What is wrong with the name of an instance, if anything. Names are parts of keys, of subjects and of files.

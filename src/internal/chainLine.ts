@@ -59,8 +59,16 @@ export const isLinkedTo = (bytes: Uint8Array, tail: Tail, hash: string): boolean
 
 export const prevOf = (bytes: Uint8Array, tail: Tail): string => latin1(bytes, tail.prev, tail.prev + 64)
 
+/** What a line that has a tail says that its hash is. */
+export const hashOf = (bytes: Uint8Array): string =>
+  latin1(bytes, bytes.length - lineEnd.length - 64, bytes.length - lineEnd.length)
+
 export const hasFormOfSeal = (line: string): boolean =>
   line.endsWith(lineEnd) && line.startsWith(`]}${hashName}`, line.length - hashMemberLength - 2)
+
+/** Whether a line may have a tail at all: most lines that have none end otherwise. */
+export const mayHaveTail = (line: string): boolean =>
+  line.endsWith(lineEnd) && line.startsWith(hashName, line.length - hashMemberLength)
 
 /** More than any seal takes. Nothing is looked for further back. */
 const longestTail = 16_384

@@ -2,8 +2,9 @@
 import { SqlClient } from "@effect/sql"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { allOf, chained, nonEmpty, seqs } from "../support/chains.js"
 import { connected, postgres, schema, schemaUrl } from "../support/sqlDatabases.js"
-import { allOf, chained, describeStore, nonEmpty, reasonOf, seqs, withStore } from "../support/sqlStore.js"
+import { describeStore, reasonOf, withStore } from "../support/sqlStore.js"
 
 describeStore("PostgreSQL", postgres)
 

@@ -10,40 +10,14 @@ import { AuditSink, type Service } from "../../src/AuditSink.js"
 import * as SqlSink from "../../src/AuditSink/Sql.js"
 import * as AuditStore from "../../src/AuditStore.js"
 import { isAtLeast, levels, toWire, wireLevels } from "../../src/internal/level.js"
+import { allOf, chained, nonEmpty, plain, seqs, verified } from "./chains.js"
 import type { Place } from "./sinkContract.js"
 import type { Database } from "./sqlDatabases.js"
-
-export const chained = (
-  contents: ReadonlyArray<Partial<AuditRecord.Contents>>,
-  instance = "a",
-  from = AuditChain.genesis
-) => {
-  let head = from
-  return contents.map((given) => {
-    const record = AuditRecord.make({ ...plain, ...given })
-    const linked = AuditChain.link(head, record.line)
-    head = linked.head
-    return Either.getOrThrow(AuditStore.fromLine(instance, linked.line))
-  })
-}
-
-const plain: AuditRecord.Contents = {
-  level: "INFO",
-  date: "2024-01-31T12:00:00.000Z",
-  message: "ada has read the key a",
-  event: { type: "keys-read", details: { user: "ada" } },
-  source: "test"
-}
 
 const numbered = (from: number, to: number) =>
   Arr.map(Arr.range(from, to), (number) =>
     AuditRecord.make({ ...plain, message: `Event ${number}`, event: { type: "test", details: { number } } })
   )
-
-export const nonEmpty = <A>(all: ReadonlyArray<A>): Arr.NonEmptyReadonlyArray<A> => {
-  if (!Arr.isNonEmptyReadonlyArray(all)) throw new Error("There is nothing")
-  return all
-}
 
 /** Opens the store, and hands over what went wrong in the words of its reason. */
 export const withStore = <A, E>(
@@ -68,19 +42,6 @@ export const withSink = <A, E>(
 
 export const reasonOf = <A>(effect: Effect.Effect<A, AuditStore.AuditStoreError>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => reason)
-
-export const seqs = (records: ReadonlyArray<AuditStore.StoredRecord>) => records.map(({ seq }) => seq)
-
-export const allOf = (store: AuditStore.Service, instance: string) =>
-  Stream.runCollect(store.chain(instance)).pipe(Effect.map(Arr.fromIterable))
-
-/** The chain of an instance as the verifier sees it. */
-export const verified = (store: AuditStore.Service, instance: string) =>
-  Effect.map(allOf(store, instance), (records) => {
-    const verifier = AuditChain.verifier()
-    for (const { record } of records) verifier.line(Buffer.from(record.line))
-    return verifier.end()
-  })
 
 const texts = fc.constantFrom(
   "ada",

@@ -4,7 +4,7 @@
 import type { SqlClient, SqlError } from "@effect/sql"
 import { Array as Arr, Effect } from "effect"
 import { genesis } from "../../AuditChain.js"
-import { AuditStoreError, type Ledger } from "../../AuditStore.js"
+import { AuditStoreError, type Ledger, type StoredRecord } from "../../AuditStore.js"
 import { names, toLists, toRow } from "./Columns.js"
 import * as Failure from "./Failure.js"
 
@@ -104,10 +104,24 @@ const sqlite =
       Effect.gen(function* () {
         const moved: Array<Records> = []
         for (const chain of chains) if ((yield* moveHead(sql, chain)).length > 0) moved.push(chain)
-        if (moved.length > 0) yield* sql`INSERT INTO audit_records ${sql.insert(moved.flat().map(toRow))}`
+        if (moved.length > 0) yield* insert(sql, moved.flat())
         return moved.map(([{ instance }]) => instance)
       })
     )
+
+/** As text: the helper that makes it of rows takes as long as the database does. */
+const insert = (sql: SqlClient.SqlClient, records: ReadonlyArray<StoredRecord>) => {
+  const values = Arr.makeBy(records.length, () => placeholders).join(", ")
+  return sql.unsafe(
+    `INSERT INTO audit_records (${names.join(", ")}) VALUES ${values}`,
+    records.flatMap((record) => {
+      const row = toRow(record)
+      return names.map((name) => row[name])
+    })
+  )
+}
+
+const placeholders = `(${names.map(() => "?").join(", ")})`
 
 const moveHead = (sql: SqlClient.SqlClient, chain: Records) => {
   const [{ instance, prev, seq }] = chain

@@ -2,7 +2,11 @@
  * What of a record has a column of its own, to be searched. The line holds everything; these are made from it.
  */
 import { createHash } from "node:crypto"
+import { Either, Option } from "effect"
+import * as AuditChain from "../../AuditChain.js"
+import * as AuditRecord from "../../AuditRecord.js"
 import type { StoredRecord } from "../../AuditStore.js"
+import { tailOf } from "../../internal/chainLine.js"
 import { wireLevels } from "../../internal/level.js"
 
 export type Row = {
@@ -42,7 +46,24 @@ export const toLists = (records: ReadonlyArray<StoredRecord>): Lists => {
   return Object.fromEntries(lists) as unknown as Lists
 }
 
-export const toRow = ({ instance, record, seq }: StoredRecord): Row => {
+/** The columns of a row that do not say what its line says. Of a line that is no whole record its chain tells. */
+export const differing = (found: Readonly<Record<string, unknown>>, line: string): ReadonlyArray<string> => {
+  const seq = tailOf(Buffer.from(line))?.seq
+  if (seq === undefined) return []
+  return Either.match(AuditRecord.fromLine(line), {
+    onLeft: () => (Option.isSome(AuditChain.headOf(line)) ? ["line"] : []),
+    onRight: (record) => {
+      const row = toRow({ instance: String(found["instance"]), seq, record })
+      return names.filter((name) => !isSame(found[name], row[name]))
+    }
+  })
+}
+
+/** Numbers come in several forms. */
+const isSame = (found: unknown, expected: string | number | null) =>
+  typeof expected === "number" ? found !== null && String(found) === String(expected) : found === expected
+
+export const toRow = ({ instance, record, seq }: Pick<StoredRecord, "instance" | "seq" | "record">): Row => {
   const { date, event, level, line, message } = record
   return {
     instance,

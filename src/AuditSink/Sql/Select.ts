@@ -8,9 +8,10 @@ import * as AuditStore from "../../AuditStore.js"
 import { levels } from "../../internal/level.js"
 import { toKey } from "./Columns.js"
 import * as Failure from "./Failure.js"
+import * as Lines from "./Lines.js"
 import { vectorOfMessage } from "./Migrations.js"
 
-type Reading = Pick<AuditStore.Service, "ends" | "instances" | "page" | "stream" | "chain">
+type Reading = Pick<AuditStore.Service, "ends" | "instances" | "page" | "stream" | "chain" | "lines">
 
 interface Found {
   readonly instance: string
@@ -92,6 +93,7 @@ export const make = (sql: SqlClient.SqlClient, guarded: Failure.Guard): Reading 
     page,
     stream,
     chain,
+    lines: Lines.make(sql, guarded),
     ends: (instance) => Effect.all({ first: lineAt(instance, "ASC"), last: lineAt(instance, "DESC") }),
     instances: Effect.map(
       guarded(
