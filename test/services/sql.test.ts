@@ -92,6 +92,17 @@ describe("PostgreSQL", () => {
             yield* store.append(nonEmpty(records))
             assert.deepStrictEqual(seqs(yield* allOf(store, "a")), [1, 2])
             const sql = yield* SqlClient.SqlClient
+            // What runs with the owner's rights must not be led to a table of the caller's, with triggers of its own.
+            yield* sql.withTransaction(
+              Effect.gen(function* () {
+                yield* sql`CREATE TEMPORARY TABLE audit_instances (instance text PRIMARY KEY, from_seq bigint, from_hash text, seq bigint, hash text) ON COMMIT DROP`
+                yield* store.append(nonEmpty(chained([{}], "temporary")))
+              })
+            )
+            assert.deepStrictEqual(
+              (yield* store.instances).map(({ name }) => name),
+              ["a", "temporary"]
+            )
             for (const statement of [
               "INSERT INTO audit_records SELECT * FROM audit_records",
               "UPDATE audit_records SET message = ''",

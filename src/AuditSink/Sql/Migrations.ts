@@ -29,7 +29,10 @@ const all = (statements: ReadonlyArray<string>) =>
 
 const first = Effect.flatMap(SqlClient.SqlClient, (sql) =>
   sql.onDialectOrElse({
-    pg: () => all(postgres),
+    pg: () =>
+      Effect.flatMap(sql<{ readonly schema: string }>`SELECT quote_ident(current_schema()) AS schema`, ([found]) =>
+        all(postgres(found?.schema ?? "public"))
+      ),
     sqlite: () => all(sqlite),
     orElse: () => Effect.dieMessage("The audit store needs PostgreSQL or SQLite")
   })
@@ -41,7 +44,11 @@ const first = Effect.flatMap(SqlClient.SqlClient, (sql) =>
  */
 export const vectorOfMessage = String.raw`to_tsvector('simple', translate(left(message, 10000), '!"#$%&''()*+,-./:;<=>?@[\]^_{|}~' || chr(96), repeat(' ', 32)))`
 
-const postgres = [
+/**
+ * Functions that run with the rights of their owner see nothing but the schema of the tables: a caller's temporary table, which
+ * PostgreSQL would look at first, could bring triggers of its own.
+ */
+const postgres = (schema: string) => [
   `CREATE TABLE audit_instances (
     instance text COLLATE "C" PRIMARY KEY,
     from_seq bigint NOT NULL,
@@ -79,7 +86,7 @@ const postgres = [
     WHEN (NEW.instance <> OLD.instance OR NEW.seq <= OLD.seq) EXECUTE FUNCTION audit_refuse()`,
 
   // Attached, and not created as a partition: that would wait for everyone who reads, and hold up everyone who comes then.
-  `CREATE FUNCTION audit_partition(month timestamp) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+  `CREATE FUNCTION audit_partition(month timestamp) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = ${schema}, pg_temp AS $$
   DECLARE
     name text := 'audit_records_' || to_char(month, 'YYYY_MM');
   BEGIN
@@ -96,7 +103,7 @@ const postgres = [
     chains text[], first_seqs bigint[], prevs text[], last_seqs bigint[], hashes text[],
     instances text[], seqs bigint[], dates timestamptz[], levels smallint[], types text[], user_names text[], ips text[],
     request_ids text[], messages text[], lines text[]
-  ) RETURNS text[] LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+  ) RETURNS text[] LANGUAGE plpgsql SECURITY DEFINER SET search_path = ${schema}, pg_temp AS $$
   DECLARE
     month timestamp;
     moved text[];
