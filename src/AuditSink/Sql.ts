@@ -83,9 +83,12 @@ export const makeStore = (options: StoreOptions = {}): Effect.Effect<Store, Audi
     return { name: Failure.nameOf(sql), append: Append.make(sql, guarded), ...select }
   })
 
-/** SQLite syncs only now and then where it writes ahead, unless it is told to with each commit. */
+/** SQLite syncs only now and then where it writes ahead, unless it is told to with each commit. What it may forget needs no file. */
 const durably = (sql: SqlClient.SqlClient) =>
-  sql.onDialectOrElse({ sqlite: () => sql`PRAGMA synchronous = FULL`, orElse: () => Effect.void })
+  sql.onDialectOrElse({
+    sqlite: () => Effect.zipRight(sql`PRAGMA synchronous = FULL`, sql`PRAGMA temp_store = MEMORY`),
+    orElse: () => Effect.void
+  })
 
 /**
  * Makes the tables where they are missing, and brings them up to date. Safe to be run by several programs at once.

@@ -3,7 +3,8 @@
  * request costs, also where the tracer is Effect's own, which keeps none.
  */
 import { HttpMiddleware, HttpTraceContext, type HttpServerRequest } from "@effect/platform"
-import { Context, DefaultServices, Effect, Layer, Option, Tracer } from "effect"
+import { Effect, Layer, Option } from "effect"
+import { withoutCollector } from "./trace.js"
 
 /** Calls that the handler makes go on with the trace that the request belongs to (W3C Trace Context, B3). */
 const isTraced = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
@@ -23,5 +24,3 @@ export const onlyWhereCollected = <A, E, R>(served: Layer.Layer<A, E, R>): Layer
         : served
     )
   )
-
-const withoutCollector = Context.get(DefaultServices.liveServices, Tracer.Tracer)

@@ -2,4 +2,4 @@
 import { sqlite } from "../support/sqlDatabases.js"
 import { describeStore } from "../support/sqlStore.js"
 
-describeStore("SQLite", sqlite)
+describeStore("SQLite", sqlite, { startsTogether: false })

@@ -32,18 +32,19 @@ export const stopwatch = () => {
 }
 
 /**
- * `work` resumes with how much it did, with what that took where it did other things as well, and with whatever
- * else it measured. The first of the processes is the one that is measured; the others belong to the round as well.
+ * `work` resumes with how much it did, with what that took where it did other things as well, with the CPU time that processes
+ * `elsewhere` have spent for it, such as a database's, and with whatever else it measured. The first of the processes is the one
+ * that is measured; the others belong to the round as well.
  */
 export const measure = async (work, processes) => {
   const machineBefore = machineCpu()
   const before = await Promise.all(processes.map((cpu) => cpu()))
   const start = performance.now()
-  const { count, seconds, cpu, ...others } = await work()
+  const { count, seconds, cpu, elsewhere = 0, ...others } = await work()
   const after = await Promise.all(processes.map((cpu) => cpu()))
   const wall = (performance.now() - start) / 1000
   const used = after.map((cpu, index) => cpu - before[index])
-  const all = used.reduce((sum, cpu) => sum + cpu)
+  const all = used.reduce((sum, cpu) => sum + cpu, elsewhere)
   return {
     rate: count / (seconds ?? wall),
     /** Microseconds for one. */

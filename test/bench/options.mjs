@@ -3,16 +3,18 @@ import { parseArgs } from "node:util"
 
 const help = (names) => `npm run bench -- [options]
 
-  --check            end with 1 where a target is missed
+  --check            end with 1 where a target is missed, or left out
   --only <parts>     run these parts, with commas in between, and write no document: ${names.join(", ")}
   --rounds <n>       rounds of each case, at least 5; default 5
   --requests <n>     requests of each round over HTTP; default 8000
   --connections <n>  connections that send them; default 32
+  --rows <n>         records of the part "scale"; default 200000, and 10000000 for what is promised
   --soak <minutes>   nothing but mixed traffic for so long, and whether memory grows
   --build            build the library first
   --help             print this
 
-Without --only all parts run, and docs/benchmarks.md is written.`
+Without --only all parts run, and docs/benchmarks.md is written. What needs PostgreSQL finds it with DATABASE_URL, by default
+postgres://postgres@127.0.0.1:5432/test; where that does not answer, it is left out and no document is written.`
 
 const refuse = (sentence) => {
   console.error(`${sentence}\n--help prints the options.`)
@@ -29,6 +31,7 @@ const parsed = (args, names) => {
         rounds: option("5"),
         requests: option("8000"),
         connections: option("32"),
+        rows: option("200000"),
         only: option(names.join(",")),
         check: { type: "boolean", default: false },
         build: { type: "boolean", default: false },
@@ -69,6 +72,7 @@ export const read = (args, names) => {
       // One for each connection at least.
       requests: number(values, "requests", connections),
       connections,
+      rows: number(values, "rows", 60_000),
       seconds: 30
     }
   }

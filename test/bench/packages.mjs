@@ -32,7 +32,15 @@ export const install = () => {
 
 /** "effect 3.22.2", and so on. */
 export const versions = () => {
-  const own = ["effect", "@effect/platform", "@effect/platform-node", "typescript"]
+  const own = [
+    "effect",
+    "@effect/platform",
+    "@effect/platform-node",
+    "@effect/sql",
+    "pg",
+    "better-sqlite3",
+    "typescript"
+  ]
   return [
     ...own.map((name) => `${name} ${read(root, "node_modules", name).version}`),
     ...Object.entries(dependencies).map(([name, version]) => `${name} ${version}`)

@@ -38,7 +38,10 @@ export const addedRatio = (mine, base, key) => {
 const cell = ({ middle, low, high }, format) => `${format(middle)} (${format(low)}–${format(high)})`
 const rows = (cells) => cells.map((row) => `| ${row.join(" | ")} |`).join("\n")
 
-/** A column has a `head`, the `key` of its figures, how to `show` them, and whether their `ratio` is another column. */
+/**
+ * A column has a `head`, the `key` of its figures, how to `show` them, and whether their `ratio` is another column; or what it has
+ * to `tell` of a contestant.
+ */
 export const standardColumns = (unit) => [
   { head: `${unit}s/s`, key: "rate", show: whole, ratio: true },
   { head: `CPU µs per ${unit}`, key: "cpu", show: short, ratio: true }
@@ -55,7 +58,7 @@ export const table = (contestants, columns) => {
     head.map((_, index) => (index === 0 ? "---" : "--:")),
     ...contestants.map((contestant) => [
       contestant.name,
-      ...columns.map(({ key, show }) => cell(figures(contestant, key), show)),
+      ...columns.map(({ key, show, tell }) => tell?.(contestant) ?? cell(figures(contestant, key), show)),
       ...ratios.map((column) => ratioCell(contestant, column))
     ])
   ])

@@ -36,11 +36,13 @@ export const interleave = async ({ title, contestants, rounds }, once) => {
   return Object.fromEntries(measured)
 }
 
-/** One round of a contestant of a module in `work`, in a process of its own. */
-export const inChild = (work, folder) => async (contestant, key) => {
-  const child = fork(join(import.meta.dirname, "child.mjs"), [work, key, folder], contestant.execArgv)
-  const result = await message(child)
-  // It ends by itself, and must not be there any more when the next one is measured.
-  await ended(child)
-  return result
-}
+/** One round of a contestant of a module in `work`, in a process of its own. It is given the arguments as well. */
+export const inChild =
+  (work, folder, args = []) =>
+  async (contestant, key) => {
+    const child = fork(join(import.meta.dirname, "child.mjs"), [work, key, folder, ...args], contestant.execArgv)
+    const result = await message(child)
+    // It ends by itself, and must not be there any more when the next one is measured.
+    await ended(child)
+    return result
+  }

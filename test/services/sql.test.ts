@@ -6,7 +6,7 @@ import { allOf, chained, nonEmpty, seqs } from "../support/chains.js"
 import { connected, postgres, schema, schemaUrl } from "../support/sqlDatabases.js"
 import { describeStore, reasonOf, withStore } from "../support/sqlStore.js"
 
-describeStore("PostgreSQL", postgres)
+describeStore("PostgreSQL", postgres, { startsTogether: true })
 
 describe("PostgreSQL", () => {
   it.scopedLive("has a partition for each month, made when its first record comes", () =>
@@ -104,7 +104,7 @@ describe("PostgreSQL", () => {
               ["a", "temporary"]
             )
             for (const statement of [
-              "INSERT INTO audit_records SELECT * FROM audit_records",
+              "INSERT INTO audit_records (instance, seq, date, level, type, message, line) VALUES ('a', 9, now(), 1, '', '', '')",
               "UPDATE audit_records SET message = ''",
               "DELETE FROM audit_records",
               "TRUNCATE audit_records",

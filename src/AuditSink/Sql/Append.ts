@@ -78,11 +78,17 @@ const isConsecutive = (chain: Records): boolean =>
 const postgres =
   (sql: SqlClient.SqlClient): Attempt =>
   (chains) => {
-    const lists = toLists(chains.flat())
+    const { line: lines, ...lists } = toLists(chains.flat())
     const heads = headColumns.map((column) => chains.map(column))
-    const records = names.map((name) => lists[name])
+    const columns = names.filter((name) => name !== "line").map((name) => lists[name])
+    // Joined, because the driver takes as long to make an array of long texts as the server does to store them.
+    const isJoined = !lines.some((line) => line.includes("\n"))
     return Effect.map(
-      sql.unsafe<{ readonly moved: ReadonlyArray<string> }>(callAppend, [...heads, ...records]),
+      sql.unsafe<{ readonly moved: ReadonlyArray<string> }>(isJoined ? callWithText : callWithArray, [
+        ...heads,
+        ...columns,
+        isJoined ? lines.join("\n") : lines
+      ]),
       ([result]) => result?.moved ?? []
     )
   }
@@ -95,7 +101,10 @@ const headColumns: ReadonlyArray<(chain: Records) => string | number> = [
   (chain) => Arr.lastNonEmpty(chain).hash
 ]
 
-const callAppend = `SELECT audit_append(${Arr.makeBy(headColumns.length + names.length, (at) => `$${at + 1}`).join(", ")}) AS moved`
+const parameters = Arr.makeBy(headColumns.length + names.length - 1, (at) => `$${at + 1}`).join(", ")
+const ofLines = `$${headColumns.length + names.length}`
+const callWithArray = `SELECT audit_append(${parameters}, ${ofLines}) AS moved`
+const callWithText = `SELECT audit_append(${parameters}, string_to_array(${ofLines}, E'\\n')) AS moved`
 
 const sqlite =
   (sql: SqlClient.SqlClient): Attempt =>
@@ -111,14 +120,13 @@ const sqlite =
 
 /** As text: the helper that makes it of rows takes as long as the database does. */
 const insert = (sql: SqlClient.SqlClient, records: ReadonlyArray<StoredRecord>) => {
-  const values = Arr.makeBy(records.length, () => placeholders).join(", ")
-  return sql.unsafe(
-    `INSERT INTO audit_records (${names.join(", ")}) VALUES ${values}`,
-    records.flatMap((record) => {
-      const row = toRow(record)
-      return names.map((name) => row[name])
-    })
-  )
+  const values: Array<unknown> = []
+  for (const record of records) {
+    const row = toRow(record)
+    for (const name of names) values.push(row[name])
+  }
+  const rows = `${placeholders}, `.repeat(records.length).slice(0, -2)
+  return sql.unsafe(`INSERT INTO audit_records (${names.join(", ")}) VALUES ${rows}`, values)
 }
 
 const placeholders = `(${names.map(() => "?").join(", ")})`

@@ -36,6 +36,9 @@ export const names = [
   "line"
 ] as const
 
+/** Of PostgreSQL, which gives moments out as it likes. */
+export const dateAsOnLines = `to_char(date AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+
 /** A list for each column, in place of a row for each record. */
 export type Lists = { readonly [Name in keyof Row]: ReadonlyArray<Row[Name]> }
 

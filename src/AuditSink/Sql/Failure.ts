@@ -32,7 +32,7 @@ export const guard = (sql: SqlClient.SqlClient, timeout: Duration.DurationInput)
 }
 
 export const toStoreError = (store: string, error: unknown): AuditStoreError => {
-  const cause = Predicate.hasProperty(error, "cause") ? error.cause : error
+  const cause = rootOf(error)
   const code = codeOf(cause)
   const [reason, problem] = known(code) ?? ["Unavailable", `it could not be used (${messageOf(cause)})`]
   return new AuditStoreError({
@@ -42,6 +42,12 @@ export const toStoreError = (store: string, error: unknown): AuditStoreError => 
     cause: error
   })
 }
+
+/** What the driver said: a migration that fails has the failure of a statement as its cause, and that has the driver's. */
+const rootOf = (error: unknown): unknown =>
+  Predicate.hasProperty(error, "cause") && error.cause !== undefined && codeOf(error) === ""
+    ? rootOf(error.cause)
+    : error
 
 /** SQLSTATE, SQLite's result code, or the operating system's. A connection that cannot be made has several. */
 const codeOf = (cause: unknown): string => {

@@ -4,7 +4,7 @@
 import { SqlClient, type Statement } from "@effect/sql"
 import { Chunk, Effect, Option, Stream } from "effect"
 import type { Service, StoredLine } from "../../AuditStore.js"
-import { differing, names } from "./Columns.js"
+import { dateAsOnLines, differing, names } from "./Columns.js"
 import type * as Failure from "./Failure.js"
 
 type Lines = Service["lines"]
@@ -18,8 +18,7 @@ const mostBytes = 4_000_000
 
 export const make = (sql: SqlClient.SqlClient, guarded: Failure.Guard): Lines => {
   const columns = sql.onDialectOrElse({
-    // As it is on lines. What can be beside one millisecond, or no date, is another text.
-    pg: () => names.map((name) => (name === "date" ? `to_char(date AT TIME ZONE 'UTC', '${isoDate}') AS date` : name)),
+    pg: () => names.map((name) => (name === "date" ? `${dateAsOnLines} AS date` : name)),
     orElse: () => names
   })
   // The same record twice has two dates on PostgreSQL, where partitions allow that.
@@ -37,7 +36,7 @@ export const make = (sql: SqlClient.SqlClient, guarded: Failure.Guard): Lines =>
           SELECT * FROM audit_records ${conditions.length === 0 ? sql.literal("") : sql`WHERE ${sql.and(conditions)}`}
           ORDER BY instance, seq, ${tie} LIMIT ${longest}
         ) AS rows_of_part
-      ) AS sized WHERE bytes - ${size} < ${mostBytes} ORDER BY instance, seq, ${tie}`.pipe(
+      ) AS sized WHERE bytes - ${size} < ${mostBytes} ORDER BY sized.instance, sized.seq, sized.${tie}`.pipe(
         // A larger number than a double holds would become another one, and the next part begin in the wrong place.
         Effect.provideService(SqlClient.SafeIntegers, true)
       )
@@ -57,8 +56,6 @@ export const make = (sql: SqlClient.SqlClient, guarded: Failure.Guard): Lines =>
     )
   }
 }
-
-const isoDate = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
 
 const toLine = (found: Found): StoredLine => {
   const line = textOf(found["line"])

@@ -15,9 +15,11 @@ export const run: Effect.Effect<void, AuditStoreError, SqlClient.SqlClient> = Ef
   const sql = (yield* SqlClient.SqlClient).withoutTransforms()
   yield* Migrator.make({})({ loader: Migrator.fromRecord({ "0001_audit_trail": first }), table }).pipe(
     Effect.provideService(SqlClient.SqlClient, sql),
-    // Where several programs start at once, one of them makes the table of migrations, and the others fail.
-    Effect.retry({ times: 3, schedule: Schedule.jittered(Schedule.exponential("50 millis")) }),
     Effect.catchAllDefect(Effect.fail),
+    // Where another program is at it, the migrator does nothing, and does not wait.
+    Effect.zipRight(sql`SELECT 1 FROM audit_records LIMIT 1`),
+    // Where several programs start at once, one of them makes the table of migrations, and the others fail.
+    Effect.retry({ times: 6, schedule: Schedule.jittered(Schedule.exponential("50 millis")) }),
     Effect.mapError((error) => Failure.toStoreError(Failure.nameOf(sql), error))
   )
 })
@@ -42,7 +44,18 @@ const first = Effect.flatMap(SqlClient.SqlClient, (sql) =>
  * The words of a message. Without its signs, or an address would be one word; and no more than the beginning of a long one, because
  * PostgreSQL refuses what has more than a megabyte of words.
  */
-export const vectorOfMessage = String.raw`to_tsvector('simple', translate(left(message, 10000), '!"#$%&''()*+,-./:;<=>?@[\]^_{|}~' || chr(96), repeat(' ', 32)))`
+const wordsOfMessage = String.raw`to_tsvector('simple', translate(left(message, 10000), '!"#$%&''()*+,-./:;<=>?@[\]^_{|}~' || chr(96), repeat(' ', 32)))`
+
+/** What queries name has an index, in the order of the answer. Of levels, those that are rare. */
+const indexes = [
+  `CREATE INDEX audit_records_date ON audit_records (date, instance, seq)`,
+  `CREATE INDEX audit_records_type ON audit_records (type, date, instance, seq)`,
+  ...["user_name", "ip", "request_id"].map(
+    (column) =>
+      `CREATE INDEX audit_records_${column} ON audit_records (${column}, date, instance, seq) WHERE ${column} IS NOT NULL`
+  ),
+  `CREATE INDEX audit_records_severe ON audit_records (date, instance, seq) WHERE level >= 3`
+]
 
 /**
  * Functions that run with the rights of their owner see nothing but the schema of the tables: a caller's temporary table, which
@@ -67,12 +80,12 @@ const postgres = (schema: string) => [
     request_id text COLLATE "C",
     message text NOT NULL,
     line text NOT NULL,
+    -- Stored, because it would be made again for each record that a search passes by.
+    words tsvector NOT NULL GENERATED ALWAYS AS (${wordsOfMessage}) STORED,
     PRIMARY KEY (instance, seq, date)
   ) PARTITION BY RANGE (date)`,
-  `CREATE INDEX audit_records_date ON audit_records (date, instance, seq)`,
-  `CREATE INDEX audit_records_type ON audit_records (type, date, instance, seq)`,
-  `CREATE INDEX audit_records_user ON audit_records (user_name, date, instance, seq) WHERE user_name IS NOT NULL`,
-  `CREATE INDEX audit_records_text ON audit_records USING gin (${vectorOfMessage})`,
+  ...indexes,
+  `CREATE INDEX audit_records_words ON audit_records USING gin (words)`,
 
   `CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
@@ -92,7 +105,7 @@ const postgres = (schema: string) => [
   BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('audit_partition'));
     IF to_regclass(quote_ident(name)) IS NOT NULL THEN RETURN; END IF;
-    EXECUTE format('CREATE TABLE %I (LIKE audit_records INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
+    EXECUTE format('CREATE TABLE %I (LIKE audit_records INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED)', name);
     EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON %I EXECUTE FUNCTION audit_refuse()', name);
     EXECUTE format('ALTER TABLE audit_records ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
       name, month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
@@ -156,9 +169,7 @@ const sqlite = [
     line TEXT NOT NULL,
     UNIQUE (instance, seq)
   )`,
-  `CREATE INDEX audit_records_date ON audit_records (date, instance, seq)`,
-  `CREATE INDEX audit_records_type ON audit_records (type, date, instance, seq)`,
-  `CREATE INDEX audit_records_user ON audit_records (user_name, date, instance, seq) WHERE user_name IS NOT NULL`,
+  ...indexes,
   `CREATE VIRTUAL TABLE audit_texts USING fts5(
     message, content = 'audit_records', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 0'
   )`,

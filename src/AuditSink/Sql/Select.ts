@@ -6,16 +6,17 @@ import type { SqlClient, Statement } from "@effect/sql"
 import { Chunk, DateTime, Effect, Either, Encoding, Option, Schema, Stream } from "effect"
 import * as AuditStore from "../../AuditStore.js"
 import { levels } from "../../internal/level.js"
-import { toKey } from "./Columns.js"
+import { dateAsOnLines, toKey } from "./Columns.js"
 import * as Failure from "./Failure.js"
 import * as Lines from "./Lines.js"
-import { vectorOfMessage } from "./Migrations.js"
 
 type Reading = Pick<AuditStore.Service, "ends" | "instances" | "page" | "stream" | "chain" | "lines">
 
 interface Found {
   readonly instance: string
   readonly seq: number | string
+  /** What it is found by, which somebody may have made another one than that of its line. */
+  readonly date: string
   readonly line: string
 }
 
@@ -41,8 +42,10 @@ export const make = (sql: SqlClient.SqlClient, guarded: Failure.Guard): Reading 
 
   const select = (conditions: ReadonlyArray<Statement.Fragment>, order: Statement.Fragment, limit: number) =>
     guarded(
-      sql<Found>`SELECT instance, seq, line FROM audit_records WHERE ${sql.and(conditions)} ORDER BY ${order} LIMIT ${limit}`
+      sql<Found>`SELECT instance, seq, ${date} AS date, line FROM audit_records WHERE ${sql.and(conditions)} ORDER BY ${order} LIMIT ${limit}`
     )
+
+  const date = sql.literal(sql.onDialectOrElse({ pg: () => dateAsOnLines, orElse: () => "date" }))
 
   const page: Reading["page"] = (query, { after, limit = standardLimit } = {}) =>
     Effect.gen(function* () {
@@ -60,10 +63,11 @@ export const make = (sql: SqlClient.SqlClient, guarded: Failure.Guard): Reading 
       const conditions = yield* where(query, store)
       const from = place === undefined ? [] : [beyond(sql, place, isNewestFirst)]
       const direction = sql.literal(isNewestFirst ? "DESC" : "ASC")
-      const order = sql`date ${direction}, instance ${direction}, seq ${direction}`
+      // The column, and not what is made of it: that has no index.
+      const order = sql`audit_records.date ${direction}, instance ${direction}, seq ${direction}`
       const found = yield* select([...conditions, ...from], order, limit + 1)
       const records = yield* Effect.forEach(found.slice(0, limit), toRecord)
-      const last = found.length > limit ? records.at(-1) : undefined
+      const last = found.length > limit ? found[limit - 1] : undefined
       return { records, next: last === undefined ? undefined : formatCursor(last) }
     })
 
@@ -116,7 +120,7 @@ const conditions = (sql: SqlClient.SqlClient) => (query: AuditStore.Query, store
     const words = text === undefined ? undefined : wordsOf(text)
     if (words?.length === 0) return yield* invalid(store, "the text has no word that could be looked for")
     const all: Array<Statement.Fragment> = []
-    if (instance !== undefined) all.push(sql`instance = ${instance}`)
+    if (instance !== undefined) all.push(sql`instance = ${toKey(instance)}`)
     if (types !== undefined) all.push(ofTypes(sql, types))
     if (level !== undefined) all.push(sql`level >= ${levels.indexOf(level)}`)
     if (user !== undefined) all.push(sql`user_name = ${toKey(user)}`)
@@ -148,7 +152,7 @@ const wordsOf = (text: string) => text.match(/[\p{L}\p{N}\p{M}]*[\p{L}\p{N}][\p{
 
 const withWords = (sql: SqlClient.SqlClient, words: ReadonlyArray<string>) =>
   sql.onDialectOrElse({
-    pg: () => sql`${sql.literal(vectorOfMessage)} @@ plainto_tsquery('simple', ${words.join(" ")})`,
+    pg: () => sql`words @@ plainto_tsquery('simple', ${words.join(" ")})`,
     orElse: () =>
       sql`id IN (SELECT rowid FROM audit_texts WHERE audit_texts MATCH ${words.map((word) => `"${word}"`).join(" ")})`
   })
@@ -161,11 +165,14 @@ interface Place {
   readonly seq: number
 }
 
-const beyond = (sql: SqlClient.SqlClient, { date, instance, seq }: Place, isNewestFirst: boolean) =>
-  sql`(date, instance, seq) ${sql.literal(isNewestFirst ? "<" : ">")} (${date}, ${instance}, ${seq})`
+/** The date alone as well, by which PostgreSQL leaves out whole months. */
+const beyond = (sql: SqlClient.SqlClient, { date, instance, seq }: Place, isNewestFirst: boolean) => {
+  const comparison = sql.literal(isNewestFirst ? "<" : ">")
+  return sql`audit_records.date ${comparison}= ${date} AND (audit_records.date, instance, seq) ${comparison} (${date}, ${instance}, ${seq})`
+}
 
-const formatCursor = ({ instance, record, seq }: AuditStore.StoredRecord): AuditStore.Cursor =>
-  Encoding.encodeBase64Url(JSON.stringify([record.date, instance, seq]))
+const formatCursor = ({ date, instance, seq }: Found): AuditStore.Cursor =>
+  Encoding.encodeBase64Url(JSON.stringify([date, instance, Number(seq)]))
 
 const parseCursor = (cursor: AuditStore.Cursor): Option.Option<Place> =>
   Option.flatMap(Either.getRight(Encoding.decodeBase64UrlString(cursor)), decodePlace).pipe(

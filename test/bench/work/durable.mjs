@@ -20,7 +20,7 @@ export const sealed = { chain: true, seals: { keys: [Redacted.make(pem)] } }
 const length = 400
 const line = `${"x".repeat(length - 1)}\n`
 
-const newFile = (folder) => join(fs.mkdtempSync(join(folder, "durable-")), "log")
+export const newFile = (folder) => join(fs.mkdtempSync(join(folder, "durable-")), "log")
 
 /** How long each acknowledgement took, in milliseconds. */
 const acknowledgements = () => {
@@ -75,7 +75,7 @@ const madeLine = (index) => `${jsonLine(index).padEnd(length - 1)}
 `
 
 /** Each fiber adds its next event when the last one is durable. */
-export const requireAll = (path, options, fibers, each) =>
+export const requireThrough = (sink, fibers, each) =>
   runWith(
     Effect.gen(function* () {
       const audit = yield* AuditLog.AuditLog
@@ -91,8 +91,10 @@ export const requireAll = (path, options, fibers, each) =>
       const all = Effect.forEach(Array.from({ length: fibers }), fiber, { concurrency: "unbounded", discard: true })
       return { ...(yield* timed(fibers * each, all)), ...watch.percentiles() }
     }),
-    { sink: fileSink({ path, ...options }) }
+    { sink }
   )
+
+export const requireAll = (path, options, fibers, each) => requireThrough(fileSink({ path, ...options }), fibers, each)
 
 const required = (fibers, options) => (folder) => async () => {
   const path = newFile(folder)
