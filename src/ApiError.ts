@@ -28,6 +28,7 @@ import * as Answer from "./internal/answer.js"
 import * as BodySchema from "./internal/bodySchema.js"
 import { safeHeaders } from "./internal/headers.js"
 import type { Json } from "./internal/json.js"
+import { makeHide, makeShown } from "./internal/markedFields.js"
 import * as MessageTemplate from "./MessageTemplate.js"
 
 /**
@@ -203,6 +204,7 @@ const declare = (id: string, options: ErasedOptions) => {
   const fields = givenOrAny(options.fields, MessageTemplate.parametersOf(template))
   const names = Object.keys(fields).filter((name) => !isReserved(name))
   const render = renderer(id, options, template, fields, names)
+  const hide = makeHide(fields)
 
   class Declared extends Data.TaggedError(id)<Record<string, unknown>> {
     static readonly id = id
@@ -216,13 +218,17 @@ const declare = (id: string, options: ErasedOptions) => {
     static readonly answer = render.answer
 
     constructor(given?: Record<string, unknown>) {
+      const own = pick(given ?? {}, names)
       const limit = Error.stackTraceLimit
       Error.stackTraceLimit = 0
       try {
-        super(pick(given ?? {}, names))
+        super(own)
       } finally {
         Error.stackTraceLimit = limit
       }
+      // Loggers print the members of an error along with it, and its JSON form is made of what it was given.
+      hide(this)
+      hide(own)
     }
 
     override get message() {
@@ -301,12 +307,14 @@ const renderer = (
   names: ReadonlyArray<string>
 ) => {
   let encode: Encoder | undefined
+  let show: ReturnType<typeof makeShown> | undefined
   let always: Answer.Answer | undefined
 
+  const rendered = (wording: MessageTemplate.MessageTemplate, error: object): string =>
+    MessageTemplate.render(wording, (show ??= makeShown(fields))(error) as Record<string, unknown>)
+
   const message = (error: object): string =>
-    Either.isRight(template)
-      ? MessageTemplate.render(template.right, error as Record<string, unknown>)
-      : options.message
+    Either.isRight(template) ? rendered(template.right, error) : options.message
 
   const answer: Answerer = (error, wording) => {
     if (always !== undefined && wording === undefined) return always
@@ -316,8 +324,7 @@ const renderer = (
       id,
       status: options.status,
       headers: headers.headers,
-      message:
-        wording === undefined ? message(error) : MessageTemplate.render(wording, error as Record<string, unknown>),
+      message: wording === undefined ? message(error) : rendered(wording, error),
       details: Object.keys(details).length === 0 ? undefined : details,
       problems: [
         ...problems.map(({ field, problem }) => `the field '${field}' does not fit its Schema (${problem})`),

@@ -175,7 +175,8 @@ export const make = <
     description: given.description,
     since: given.since,
     deprecated: given.deprecated,
-    encode: (values, onMisfit, details) => (encoder ??= makeEncoder(fields, isContextName))(values, onMisfit, details)
+    encode: (values, onMisfit, details, key) =>
+      (encoder ??= makeEncoder(fields, isContextName))(values, onMisfit, details, key)
   }
 }
 

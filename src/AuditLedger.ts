@@ -9,7 +9,7 @@ import type { FileSystem } from "@effect/platform"
 import { Array as Arr, Clock, Duration, Effect, Either, Option, Schedule, type Scope } from "effect"
 import type { AuditRecord } from "./AuditRecord.js"
 import * as AuditSeals from "./AuditSeals.js"
-import { AuditSinkError, type Batch, type Service } from "./AuditSink.js"
+import { AuditSinkError, type Batch, type Service, taking } from "./AuditSink.js"
 import * as AuditStore from "./AuditStore.js"
 import * as AuditTrail from "./AuditTrail.js"
 import type * as LogFile from "./internal/logFile.js"
@@ -112,13 +112,14 @@ export const sink = (
       )
     )
     if (sealer !== undefined) {
-      const tick = Effect.ignore(locked(noteAndAppend({ _tag: "Tick" })))
+      // What fails is said by whoever writes next. A defect must not end it.
+      const tick = Effect.catchAllCause(locked(noteAndAppend({ _tag: "Tick" })), () => Effect.void)
       yield* Effect.forkScoped(
         Effect.repeat(tick, Schedule.spaced(Duration.millis(Math.min(sealer.everyMillis, 1000))))
       )
     }
 
-    return {
+    return taking("records", {
       write: (batch) =>
         locked(Effect.zipRight(place(batch), append)).pipe(
           Effect.mapError((error) => (error instanceof AuditSinkError ? error : toSinkError(error)))
@@ -127,7 +128,7 @@ export const sink = (
       sync: Effect.sync(() => {
         placed = new WeakSet()
       })
-    }
+    } satisfies Service)
   })
 
 /** In the words of sinks. */

@@ -30,12 +30,14 @@ import { AuditRegistry } from "./AuditRegistry.js"
 import { AuditSink, isOfLines, type Batch, type Durability } from "./AuditSink.js"
 import { AuditUnavailable } from "./BuiltInErrors.js"
 import * as BuiltInEvents from "./BuiltInEvents.js"
+import type { HmacKey } from "./HmacKey.js"
 import { Added } from "./internal/added.js"
 import * as Around from "./internal/around.js"
 import * as AuditMetrics from "./internal/auditMetrics.js"
 import * as Collapse from "./internal/collapse.js"
 import type { IsLiteral } from "./internal/literal.js"
 import * as Patience from "./internal/patience.js"
+import * as Trace from "./internal/trace.js"
 import * as Writer from "./internal/writer.js"
 import * as MessageTemplate from "./MessageTemplate.js"
 import type { Registered } from "./Registration.js"
@@ -182,6 +184,11 @@ export interface Options {
   readonly waitAtMost?: Duration.DurationInput | undefined
   /** How long closing waits for what is not written yet. Default: 10 seconds. */
   readonly closeWithin?: Duration.DurationInput | undefined
+  /**
+   * The key for fields that are marked with `Privacy.hmac`. Without it they are masked, and the application log says so.
+   * `Registrar.serve` does not start then.
+   */
+  readonly hmacKey?: HmacKey | undefined
 }
 
 /** How an event is taken in. */
@@ -205,7 +212,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
   Effect.gen(function* () {
     const sink = yield* AuditSink
     const registry = yield* AuditRegistry
-    const { addWaitsFor = "accepted", capacity, source = "app", whenFull = "suspend" } = options
+    const { addWaitsFor = "accepted", capacity, hmacKey, source = "app", whenFull = "suspend" } = options
     const metrics = AuditMetrics.make(source)
     const policyOf = (level: AuditEvent.Level) =>
       typeof whenFull === "string" ? whenFull : (whenFull[level] ?? "suspend")
@@ -215,8 +222,9 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
       context: typeof AuditContext.Service,
       millis: number,
       params: object,
-      intent?: string
-    ) => AuditRecord.contentsOf(event, params, { source, date: dateOf(millis), context, intent })
+      intent?: string,
+      trace?: Trace.Trace
+    ) => AuditRecord.contentsOf(event, params, { source, date: dateOf(millis), context, intent, trace, hmacKey })
 
     /** Of what waits there may be many, and so it is as little as the sink needs. */
     const recordOf: (contents: AuditRecord.Contents) => Taken = isOfLines(sink)
@@ -244,6 +252,15 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
     const withDropped = (report: Effect.Effect<void> | undefined): Effect.Effect<void> | undefined => {
       if (firstDropped === undefined) return report
       return report === undefined ? reportDropped : Effect.zipRight(reportDropped, report)
+    }
+
+    const unkeyed = new Set<string>()
+
+    /** The key is missing for all events of the type, and so it is said once. */
+    const withUnkeyed = (type: string, report: Effect.Effect<void> | undefined): Effect.Effect<void> | undefined => {
+      if (unkeyed.has(type)) return report
+      unkeyed.add(type)
+      return Effect.zipRight(reportUnkeyed(type), report ?? Effect.void)
     }
 
     const countFailure = Effect.tapErrorCause(() => Effect.sync(() => metrics.failures(1)))
@@ -304,7 +321,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
       const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
       const now = clock.unsafeCurrentTimeMillis()
       const context = Context.getOrElse(fiber.currentContext, AuditContext, unknownContext)
-      const { contents, misfits } = contentsOf(event, context, now, params, how.intent)
+      const { contents, isUnkeyed, misfits } = contentsOf(event, context, now, params, how.intent, Trace.of(fiber))
       const { details } = contents.event
       const kind = how.mayCollapse ? Collapse.kindOf(event.type, event.collapse, details) : undefined
       metrics.added(event.type)
@@ -319,7 +336,8 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, Audit
         const request = Context.getOrElse(fiber.currentContext, Added, () => undefined)
         if (request !== undefined) request.untilSafe = (stage) => Effect.ignore(reached(position, stage))
       }
-      return { position, report: withDropped(misfits.length > 0 ? reportMisfits(event, misfits) : undefined) }
+      const report = misfits.length > 0 ? reportMisfits(event, misfits) : undefined
+      return { position, report: withDropped(isUnkeyed ? withUnkeyed(event.type, report) : report) }
     }
 
     const patience = yield* Patience.make({
@@ -497,3 +515,8 @@ const hasOwn = (params: object, name: string): boolean => {
 
 const reportMisfits = (event: AuditEvent.Any, misfits: ReadonlyArray<string>) =>
   Say.warning(`The audit event '${event.type}' was recorded with values that do not fit: ${misfits.join(", ")}`)
+
+const reportUnkeyed = (type: string) =>
+  Say.warning(
+    `The audit event '${type}' has fields that should be pseudonyms, and are masked because there is no key: give the option hmacKey`
+  )

@@ -6,9 +6,11 @@
  */
 import { Data, Either, ParseResult, Schema } from "effect"
 import * as AuditEvent from "./AuditEvent.js"
+import type { HmacKey } from "./HmacKey.js"
 import { isJson, toJson, type Json } from "./internal/json.js"
 import { framed, inOnePiece, stringify, stringifyMembers } from "./internal/jsonText.js"
 import { toWire, wireLevels } from "./internal/level.js"
+import type { Trace } from "./internal/trace.js"
 import * as MessageTemplate from "./MessageTemplate.js"
 
 /** As a whole, because a Schema of its members would rebuild them and lose one with the name `__proto__`. */
@@ -21,7 +23,8 @@ const Details = Schema.declare(
 /**
  * What a line holds, in this order. `date` is UTC with milliseconds and `Z` (RFC 3339). `details` starts with `ip`, `path`
  * and `user` where they are known, then has the parameters of the event. `intent` ties together what `AuditLog.around` records
- * before and after an act, `requestId` all of one request, with its answer and its lines in the application log.
+ * before and after an act, `requestId` all of one request, with its answer and its lines in the application log. `traceId` and
+ * `spanId` (W3C Trace Context) lead to the trace that it happened in, where somebody collects that.
  *
  * @category schemas
  */
@@ -33,7 +36,9 @@ export const Contents = Schema.Struct({
     type: Schema.String,
     details: Details,
     intent: Schema.optionalWith(Schema.String, { exact: true }),
-    requestId: Schema.optionalWith(Schema.String, { exact: true })
+    requestId: Schema.optionalWith(Schema.String, { exact: true }),
+    traceId: Schema.optionalWith(Schema.String, { exact: true }),
+    spanId: Schema.optionalWith(Schema.String, { exact: true })
   }),
   source: Schema.String
 })
@@ -67,11 +72,15 @@ const eventOf = (given: {
   readonly details: Contents["event"]["details"]
   readonly intent?: string | undefined
   readonly requestId?: string | undefined
+  readonly traceId?: string | undefined
+  readonly spanId?: string | undefined
 }): Contents["event"] => {
-  const { type, details, intent, requestId } = given
+  const { type, details, intent, requestId, traceId, spanId } = given
   const event: { -readonly [Name in keyof Contents["event"]]: Contents["event"][Name] } = { type, details }
   if (intent !== undefined) event.intent = intent
   if (requestId !== undefined) event.requestId = requestId
+  if (traceId !== undefined) event.traceId = traceId
+  if (spanId !== undefined) event.spanId = spanId
   return event
 }
 
@@ -81,7 +90,7 @@ const eventOf = (given: {
  * @internal
  */
 export const lineOf = ({ level, date, message, event, source }: Contents): string => {
-  const { type, details, intent, requestId } = event
+  const { type, details, intent, requestId, traceId, spanId } = event
   return inOnePiece(
     withLevel(level) +
       stringify(date) +
@@ -91,6 +100,8 @@ export const lineOf = ({ level, date, message, event, source }: Contents): strin
       stringifyMembers(details) +
       (intent === undefined ? "" : `,"intent":${stringify(intent)}`) +
       (requestId === undefined ? "" : `,"requestId":${stringify(requestId)}`) +
+      (traceId === undefined ? "" : `,"traceId":${stringify(traceId)}`) +
+      (spanId === undefined ? "" : `,"spanId":${stringify(spanId)}`) +
       withSource(source)
   )
 }
@@ -120,6 +131,9 @@ interface Surroundings {
   readonly date: string
   readonly context?: { readonly [Name in AuditEvent.ContextName | "requestId"]?: string | undefined }
   readonly intent?: string | undefined
+  readonly trace?: Trace | undefined
+  /** For fields that are marked with `Privacy.hmac`. */
+  readonly hmacKey?: HmacKey | undefined
 }
 
 /**
@@ -131,8 +145,13 @@ export const contentsOf = (
   event: AuditEvent.Any,
   params: object,
   given: Surroundings
-): { readonly contents: Contents; readonly misfits: ReadonlyArray<string> } => {
-  const { context = {}, date, intent, source } = given
+): {
+  readonly contents: Contents
+  readonly misfits: ReadonlyArray<string>
+  /** Whether something is masked that should be a pseudonym, because there is no key. */
+  readonly isUnkeyed: boolean
+} => {
+  const { context = {}, date, hmacKey, intent, source, trace } = given
   const named = MessageTemplate.parametersOf(event.template)
   const details: Record<string, Json> = {}
   for (const name of AuditEvent.contextNames) {
@@ -140,17 +159,29 @@ export const contentsOf = (
     if (value !== undefined) details[name] = toJson(value)
     else if (named.includes(name)) details[name] = null
   }
-  const { problems } = event.encode(params as Readonly<Record<string, unknown>>, "keep", details)
-  const message = Either.isRight(event.template) ? MessageTemplate.render(event.template.right, details) : event.text
+  const encoded = event.encode(params as Readonly<Record<string, unknown>>, "keep", details, hmacKey)
+  const { isUnkeyed = false, omitted, problems } = encoded
+  // Only where the message would otherwise show that there is nothing.
+  const isNamed = omitted !== undefined && named.some((name) => Object.hasOwn(omitted, name))
+  const shown = isNamed ? { ...omitted, ...details } : details
+  const message = Either.isRight(event.template) ? MessageTemplate.render(event.template.right, shown) : event.text
   return {
     contents: {
       level: toWire(event.level),
       date,
       message,
-      event: eventOf({ type: event.type, details, intent, requestId: context.requestId }),
+      event: eventOf({
+        type: event.type,
+        details,
+        intent,
+        requestId: context.requestId,
+        traceId: trace?.traceId,
+        spanId: trace?.spanId
+      }),
       source
     },
-    misfits: problems.length === 0 ? noMisfits : problems.map(({ field, problem }) => `${field} (${problem})`)
+    misfits: problems.length === 0 ? noMisfits : problems.map(({ field, problem }) => `${field} (${problem})`),
+    isUnkeyed
   }
 }
 

@@ -15,7 +15,9 @@
  */
 import { Array as Arr, Chunk, Console, Context, Data, Effect, Exit, Fiber, Layer, Mailbox, Ref } from "effect"
 import type { Duration } from "effect"
+import type { Format } from "./AuditFormat.js"
 import type { AuditRecord } from "./AuditRecord.js"
+import { isJsonType } from "./internal/jsonType.js"
 import { isAtLeast, toWire, type Level } from "./internal/level.js"
 import * as Say from "./internal/say.js"
 
@@ -62,31 +64,59 @@ interface SinkOf<A> {
   readonly sync: Effect.Effect<void, AuditSinkError>
 }
 
-// Not a member: a sink that is made from a copy of another one may read more than that does.
+// Not members: a sink that is made from a copy of another one may read more than that does.
 const sinksOfLines = new WeakSet<SinkOf<never>>()
+const formBySink = new WeakMap<SinkOf<never>, Form>()
+
+/**
+ * What a sink can take for lines: only those of `"records"`, because it reads them again as such, any `"json"`, or any `"text"`.
+ *
+ * @internal
+ */
+export type Form = "records" | "json" | "text"
 
 /**
  * A sink that is given no more than lines, so that nothing else waits in the queue.
  *
  * @internal
  */
-export const ofLines = (sink: SinkOf<Line>): Service => {
+export const ofLines = (sink: SinkOf<Line>, form: Form = "json"): Service => {
   sinksOfLines.add(sink)
+  return taking(form, sink)
+}
+
+/**
+ * Of a sink that is not made with `ofLines`.
+ *
+ * @internal
+ */
+export const taking = <A>(form: Form, sink: SinkOf<A>): SinkOf<A> => {
+  formBySink.set(sink, form)
   return sink
 }
+
+const formOf = (sink: Service): Form => formBySink.get(sink) ?? "text"
 
 /**
  * @internal
  */
 export const isOfLines = (sink: Service): boolean => sinksOfLines.has(sink)
 
-/** It reads no more than a line itself, and hands on what it is given: of lines it is where all its members are. */
+/**
+ * It reads no more than a line itself, and hands on what it is given: of lines it is where all its members are, and it takes what all of
+ * them take.
+ */
 const madeOf = (
   members: ReadonlyArray<Service>,
   make: <A extends Line>(members: ReadonlyArray<SinkOf<A>>) => SinkOf<A>
-) =>
-  // That is what `ofLines` has said of them; the compiler sees only that they are sinks.
-  members.every(isOfLines) ? ofLines(make<Line>(members as ReadonlyArray<SinkOf<Line>>)) : make<AuditRecord>(members)
+): Service => {
+  const forms = members.map(formOf)
+  const form = (["records", "json"] as const).find((form) => forms.includes(form)) ?? "text"
+  return members.every(isOfLines)
+    ? // That is what `ofLines` has said of them; the compiler sees only that they are sinks.
+      ofLines(make<Line>(members as ReadonlyArray<SinkOf<Line>>), form)
+    : taking(form, make<AuditRecord>(members))
+}
 
 /**
  * @category services
@@ -128,7 +158,7 @@ export const memory = (records: Ref.Ref<ReadonlyArray<AuditRecord>>): Layer.Laye
  * @category sinks
  */
 export const console: Layer.Layer<AuditSink> = Layer.sync(AuditSink, () =>
-  ofLines({ write: (batch) => Console.log(batch.map(({ line }) => line).join("\n")), sync: Effect.void })
+  ofLines({ write: (batch) => Console.log(batch.map(({ line }) => line).join("\n")), sync: Effect.void }, "text")
 )
 
 /**
@@ -212,6 +242,54 @@ const atLeast = <A extends Line>(minimum: Level, sink: SinkOf<A>): SinkOf<A> => 
 })
 
 /**
+ * Gives the sink its records with their line in a format: see `AuditFormat`. The Layer fails where the sink reads its lines again: a
+ * file takes only formats that are JSON, and a spool or a database none. A sink that makes something of the other members, as
+ * `AuditSink/Syslog` does, is given those as they were.
+ *
+ * @category combinators
+ */
+export const format =
+  (format: Format) =>
+  <E, R>(layer: Layer.Layer<AuditSink, E, R>): Layer.Layer<AuditSink, E | AuditSinkError, R> =>
+    Layer.scoped(
+      AuditSink,
+      Effect.flatMap(useSink(layer), (sink) => refusal(format, formOf(sink)) ?? Effect.succeed(formatted(format, sink)))
+    )
+
+/** The records as they were, for a format that comes before another one: the one next to the sink counts. */
+const originals = new WeakMap<AuditRecord, AuditRecord>()
+
+const formatted = (format: Format, sink: Service): Service => {
+  // The sink recognises records that are given again.
+  const known = new WeakMap<AuditRecord, AuditRecord>()
+  const toFormat = (record: AuditRecord): AuditRecord => {
+    const found = known.get(record)
+    if (found !== undefined) return found
+    const original = originals.get(record) ?? record
+    const made = { ...original, line: format.line(original) }
+    known.set(record, made)
+    originals.set(made, original)
+    return made
+  }
+  return { write: (batch) => Effect.suspend(() => sink.write(Arr.map(batch, toFormat))), sync: sink.sync }
+}
+
+const refusal = ({ contentType, name }: Format, form: Form): AuditSinkError | undefined => {
+  const refuse = (description: string) =>
+    new AuditSinkError({ sink: `format ${name}`, reason: "Misconfigured", description })
+  if (form === "records") {
+    return refuse(
+      "The sink reads its records again: leave the format out or, behind a spool, put it around the remote sink"
+    )
+  }
+  return form === "text" || isJsonType(contentType)
+    ? undefined
+    : refuse(
+        `The sink keeps lines of JSON, and the lines of '${name}' are none: use a format that is JSON, or another sink`
+      )
+}
+
+/**
  * Makes a sink optional: it never fails, never slows the others down, and is left out when it cannot be opened. What it
  * misses while it fails, hangs or lags behind by more than `capacity` records is counted and said in the application log.
  * When the Layer closes, it is given `closeWithin` to finish.
@@ -224,7 +302,12 @@ export const bestEffort =
     Layer.scoped(
       AuditSink,
       useSink(layer).pipe(
-        Effect.flatMap((sink) => decouple(sink, options?.capacity ?? 8192, options?.closeWithin ?? "5 seconds")),
+        Effect.flatMap((sink) =>
+          Effect.map(
+            decouple(sink, options?.capacity ?? 8192, options?.closeWithin ?? "5 seconds"),
+            (decoupled): Service => taking(formOf(sink), decoupled)
+          )
+        ),
         Effect.catchAllCause((cause) =>
           Effect.as(Say.warning("An optional audit sink could not be opened and is left out", cause), nothing)
         )
@@ -287,7 +370,7 @@ const decouple = Effect.fnUntraced(function* (sink: Service, capacity: number, c
   } satisfies Service
 })
 
-const nothing = ofLines({ write: () => Effect.void, sync: Effect.void })
+const nothing = ofLines({ write: () => Effect.void, sync: Effect.void }, "text")
 
 const useSink = <E, R>(layer: Layer.Layer<AuditSink, E, R>) =>
   Effect.map(Layer.build(layer), (context) => Context.get(context, AuditSink))

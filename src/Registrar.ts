@@ -20,8 +20,8 @@
  * )
  */
 import { HttpLayerRouter, HttpServer, HttpServerResponse } from "@effect/platform"
-import { Config, Effect, Layer } from "effect"
-import type { ConfigError, Duration } from "effect"
+import { Config, ConfigError, Effect, Either, Layer, Option } from "effect"
+import type { Duration } from "effect"
 import type * as ApiError from "./ApiError.js"
 import type { AuditContext } from "./AuditContext.js"
 import * as AuditLog from "./AuditLog.js"
@@ -29,11 +29,13 @@ import * as AuditRegistry from "./AuditRegistry.js"
 import type { AuditSink } from "./AuditSink.js"
 import * as BuiltInErrors from "./BuiltInErrors.js"
 import * as ErrorRegistry from "./ErrorRegistry.js"
+import * as HmacKey from "./HmacKey.js"
 import * as HttpAudit from "./HttpAudit.js"
 import * as HttpErrors from "./HttpErrors.js"
 import { canonicalLanguage } from "./internal/accept.js"
 import { count, text } from "./internal/config.js"
 import * as Drain from "./internal/drain.js"
+import { markedNames } from "./internal/markedFields.js"
 import * as Tracing from "./internal/tracing.js"
 import { Refusals, settle } from "./Registration.js"
 import type { InvalidDefinition, Refusal, Registered, RegistrationConflict } from "./Registration.js"
@@ -163,15 +165,27 @@ interface MiddlewareConfig {
   readonly layerRequires: unknown
 }
 
+const hmacKey = Config.redacted().pipe(
+  Config.mapOrFail((secret) =>
+    Either.mapLeft(HmacKey.make(secret), ({ message }) => ConfigError.InvalidData([], message))
+  ),
+  // Around it, or what is not valid would have no name.
+  Config.nested("AUDIT_HMAC_KEY")
+)
+
 /**
- * What `serveConfig` reads: `LOG_SOURCE`, the name of the application, and `TRUSTED_PROXIES`.
+ * What `serveConfig` reads: `LOG_SOURCE`, the name of the application, `TRUSTED_PROXIES`, and `AUDIT_HMAC_KEY`, the key for fields
+ * that are marked with `Privacy.hmac`.
  *
  * @category config
  */
 export const config: Config.Config<Options> = Config.all({
   source: Config.withDefault(text("LOG_SOURCE"), "app"),
-  trustedProxies: Config.withDefault(count("TRUSTED_PROXIES"), 0)
-})
+  trustedProxies: Config.withDefault(count("TRUSTED_PROXIES"), 0),
+  hmacKey: Config.option(hmacKey)
+}).pipe(
+  Config.map(({ hmacKey, ...options }) => (Option.isSome(hmacKey) ? { ...options, hmacKey: hmacKey.value } : options))
+)
 
 /**
  * `serve`, with options from `Config`. A value that is wrong is a `ConfigError` that names its key, before anything starts.
@@ -216,11 +230,26 @@ const wrongOptions = (options: Options = {}): ReadonlyArray<Refusal> => {
   ]
 }
 
+/** Events whose pseudonyms need a key that there is not: what is masked instead could never be told apart again. */
+const unkeyed = (options?: Options) =>
+  Effect.gen(function* () {
+    const { definitions } = yield* AuditRegistry.AuditRegistry
+    if (options?.hmacKey !== undefined) return []
+    return (yield* definitions).flatMap(({ event, owner }) =>
+      markedNames(event.fields, "pseudonyms").map((field): Refusal => ({
+        _tag: "Invalid",
+        owner,
+        name: event.type,
+        problem: `the field '${field}' is marked with Privacy.hmac, and there is no key: give the option hmacKey, or AUDIT_HMAC_KEY to serveConfig`
+      }))
+    )
+  })
+
 /** Opens for requests, once everything is registered and nothing was refused. */
 const listen = (options?: Options) =>
   Effect.gen(function* () {
     const errors = yield* ErrorRegistry.ErrorRegistry
-    yield* settle([...(yield* Refusals), ...(yield* errors.undecided)])
+    yield* settle([...(yield* Refusals), ...(yield* errors.undecided), ...(yield* unkeyed(options))])
     const router = yield* HttpLayerRouter.HttpRouter
     const drain = yield* Drain.Drain
     const server = HttpServer.serve(router.asHttpEffect(), HttpErrors.lastResort(errors, options))

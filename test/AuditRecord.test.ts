@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
 import fc from "fast-check"
+import * as AuditEvent from "../src/AuditEvent.js"
 import * as AuditRecord from "../src/AuditRecord.js"
 import { stringify } from "../src/internal/jsonText.js"
 
@@ -29,7 +30,10 @@ describe("make", () => {
       fc.property(
         fc.string({ unit: "binary" }),
         fc.dictionary(fc.string(), fc.jsonValue()),
-        fc.record({ intent: fc.string(), requestId: fc.string() }, { requiredKeys: [] }),
+        fc.record(
+          { intent: fc.string(), requestId: fc.string(), traceId: fc.string(), spanId: fc.string() },
+          { requiredKeys: [] }
+        ),
         (text, given, ids) => {
           const details = withoutNegativeZero(given) as AuditRecord.Contents["event"]["details"]
           const whole = { ...contents, message: text, event: { type: text, details, ...ids }, source: text }
@@ -44,6 +48,28 @@ describe("make", () => {
     const record = AuditRecord.make({ ...contents, event: { intent: "one", ...contents.event } })
     assert.include(record.line, `"event":{"type":"test","details":{"ip":"192.0.2.1"},"intent":"one"},`)
     assert.deepStrictEqual(Either.getOrThrow(AuditRecord.fromLine(record.line)), record)
+  })
+})
+
+describe("fromEvent", () => {
+  const event = AuditEvent.make("test", { level: "Info", message: "hello" })
+  const given = { source: "tests", date: contents.date, context: { requestId: "r" }, intent: "i" }
+  const trace = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" }
+
+  it("has the trace after the request", () => {
+    const { record } = AuditRecord.fromEvent(event, {}, { ...given, trace })
+    assert.include(
+      record.line,
+      `"details":{},"intent":"i","requestId":"r","traceId":"${trace.traceId}","spanId":"${trace.spanId}"},"source":"tests"}`
+    )
+    assert.deepStrictEqual(record.event, { type: "test", details: {}, intent: "i", requestId: "r", ...trace })
+    assert.deepStrictEqual(Either.getOrThrow(AuditRecord.fromLine(record.line)), record)
+  })
+
+  it("has none where there is none", () => {
+    const { record } = AuditRecord.fromEvent(event, {}, given)
+    assert.deepStrictEqual(Object.keys(record.event), ["type", "details", "intent", "requestId"])
+    assert.deepStrictEqual(Object.keys(JSON.parse(record.line).event), ["type", "details", "intent", "requestId"])
   })
 })
 
@@ -80,6 +106,7 @@ describe("fromLine", () => {
     ["a date without milliseconds", line.replace(".007Z", "Z")],
     ["details that are a list", line.replace('{"ip":"192.0.2.1"}', "[]")],
     ["details that are null", line.replace('{"ip":"192.0.2.1"}', "null")],
+    ["a trace that is no text", line.replace('"}},', '"},"traceId":1},')],
     ["an intent that is no text", line.replace('"}},', '"},"intent":1},')],
     ["no source", line.replace(',"source":"tests"', "")],
     ["very deep nesting that is nothing else", "[".repeat(100_000)]

@@ -24,6 +24,7 @@ const layers: ReadonlyArray<{
       "AuditFleet",
       "AuditFormat",
       "AuditFormat/*",
+      "HmacKey",
       "Privacy"
     ],
     open: true
@@ -46,6 +47,8 @@ const layers: ReadonlyArray<{
     ],
     open: true
   },
+  // What several adapters reach their servers with.
+  { name: "connections", modules: ["AuditNats/*"], open: true },
   // `Thing/Adapter` may import `Thing`, and no other adapter.
   {
     name: "adapters",
@@ -80,12 +83,13 @@ const mayNeedOptionalPeers = [
   "AuditSink/*",
   "AuditSink/Sql/*",
   "AuditConsumer",
+  "AuditNats/*",
   "Testing",
   "Cli",
   "Cli/*",
   "bin"
 ]
-const mayNeedNode = ["*/Node", "AuditChain", "AuditSink/Sql/Columns", "AuditSink/Syslog", "Privacy", "bin"]
+const mayNeedNode = ["*/Node", "AuditChain", "AuditSink/Sql/Columns", "AuditSink/Syslog", "HmacKey", "bin"]
 
 /** Not exported: run as a command instead. */
 const commands = ["bin"]
@@ -99,6 +103,7 @@ const parts = [
   "AuditSeals",
   "AuditFile",
   "AuditLedger",
+  "AuditNats/*",
   "AuditSink/Sql/*"
 ]
 

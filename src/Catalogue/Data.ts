@@ -18,7 +18,7 @@ const about = {
   description: orNothing(Schema.String),
   since: orNothing(Schema.String),
   deprecated: orNothing(Schema.String),
-  /** A JSON Schema of the details. */
+  /** A JSON Schema of the details. `x-privacy` in it says what becomes of a marked value: `omitted`, `masked`, `pseudonymised`. */
   fields: JsonSchema
 }
 

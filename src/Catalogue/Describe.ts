@@ -46,7 +46,7 @@ const errorEntry = ({ error, owner, isDefault, exceptions }: ErrorRegistry.Defin
     message: error.text,
     isDefault,
     exceptions,
-    ...about(error, owner),
+    ...about(error, owner, jsonSchemaOf),
     headers: answer?.headers ?? {},
     ...(answer === undefined ? {} : { example: answer.body })
   }
@@ -57,7 +57,7 @@ const eventEntry = ({ event, owner }: AuditRegistry.Definition): Data.EventEntry
   level: toWire(event.level),
   title: titleOf(event.type),
   message: event.text,
-  ...about(event, owner),
+  ...about(event, owner, jsonSchemaOfRecord),
   ...(event.collapse === undefined
     ? {}
     : {
@@ -70,13 +70,14 @@ const eventEntry = ({ event, owner }: AuditRegistry.Definition): Data.EventEntry
 
 const about = (
   { description, since, deprecated, fields }: Pick<ApiError.Any, "description" | "since" | "deprecated" | "fields">,
-  extension: string
+  extension: string,
+  schemaOf: (fields: ApiError.Any["fields"]) => JsonSchema.JsonObject
 ) => ({
   extension,
   ...(description === undefined ? {} : { description }),
   ...(since === undefined ? {} : { since }),
   ...(deprecated === undefined ? {} : { deprecated }),
-  fields: jsonSchemaOf(fields)
+  fields: schemaOf(fields)
 })
 
 /** Declarations do not change, and their descriptions are asked for with each page. */
@@ -90,6 +91,7 @@ const once = <K extends object, V>(make: (key: K) => V): ((key: K) => V) => {
 }
 
 const jsonSchemaOf = once(JsonSchema.make)
+const jsonSchemaOfRecord = once(JsonSchema.makeOfRecord)
 
 interface Example {
   readonly headers: Readonly<Record<string, string>>

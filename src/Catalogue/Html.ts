@@ -384,11 +384,11 @@ const fieldTable = (fields: JsonSchema.JsonObject, caption: string): Content => 
     </thead>
     <tbody>
       ${properties.map(
-        ({ name, schema, isRequired }) => markup`
+        (property) => markup`
           <tr>
-            <th scope="row"><code>${name}</code>${isRequired ? undefined : markup` <small>optional</small>`}</th>
-            <td>${JsonSchema.describe(fields, schema)}</td>
-            ${hasDescriptions ? markup`<td dir="auto">${JsonSchema.descriptionOf(schema) ?? ""}</td>` : undefined}
+            <th scope="row"><code>${property.name}</code>${JsonSchema.isOptional(property) ? markup` <small>optional</small>` : undefined}</th>
+            <td>${JsonSchema.describe(fields, property.schema)}</td>
+            ${hasDescriptions ? markup`<td dir="auto">${JsonSchema.descriptionOf(property.schema) ?? ""}</td>` : undefined}
           </tr>
         `
       )}

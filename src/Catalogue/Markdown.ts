@@ -96,10 +96,10 @@ const prose = ({ message, description, deprecated, fields }: About): ReadonlyArr
 const fieldTable = (fields: JsonSchema.JsonObject): ReadonlyArray<string> => {
   const properties = JsonSchema.propertiesOf(fields)
   if (properties.length === 0) return []
-  const rows = properties.map(({ name, schema, isRequired }) => [
-    code(name),
-    `${text(JsonSchema.describe(fields, schema))}${isRequired ? "" : ", optional"}`,
-    text(JsonSchema.descriptionOf(schema) ?? "")
+  const rows = properties.map((property) => [
+    code(property.name),
+    `${text(JsonSchema.describe(fields, property.schema))}${JsonSchema.isOptional(property) ? ", optional" : ""}`,
+    text(JsonSchema.descriptionOf(property.schema) ?? "")
   ])
   return [table(["Field", "Type", "Description"], rows)]
 }

@@ -5,6 +5,7 @@
  * other Schemas, and for what is refused here, the parser has the last word: it says what is wrong.
  */
 import { Option, SchemaAST as AST } from "effect"
+import { isMarkedItself } from "./marks.js"
 
 /** Whether the Schema accepts the value, and encodes it to itself. It may throw: filters are the application's code. */
 export type Check = (value: unknown) => boolean
@@ -18,6 +19,8 @@ export const checkOf = (ast: AST.AST): Check | undefined => {
 const known = new WeakMap<AST.AST, Check | undefined>()
 
 const makeCheck = (ast: AST.AST): Check | undefined => {
+  // It is not encoded to itself.
+  if (isMarkedItself(ast)) return undefined
   // They would be handed to filters.
   if (Option.isSome(AST.getParseOptionsAnnotation(ast))) return undefined
   switch (ast._tag) {

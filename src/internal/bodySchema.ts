@@ -8,6 +8,7 @@ import * as Answer from "./answer.js"
 import { exampleFields } from "./example.js"
 import { pick, withoutSecrets, type Fields } from "./fields.js"
 import { describable } from "./jsonSchema.js"
+import { markedNames } from "./markedFields.js"
 
 interface Declared {
   new (fields: Record<string, unknown>): Error
@@ -62,6 +63,12 @@ const ownForm = (id: string, fields: Fields): AST.AST => {
   }).ast
 }
 
+/** What is marked may have lost its type on the way. An error that says less is better than one that cannot be read. */
+const looseForm = (id: string) =>
+  Schema.Struct({
+    error: Schema.Struct({ id: Schema.Literal(id), message: Schema.String, details: Schema.optional(Schema.Unknown) })
+  })
+
 /** A body in either form on the wire. To documents it is the library's own. */
 const eitherForm = (self: Declared): Schema.Schema<Body> => {
   let documented: AST.AST | undefined
@@ -70,7 +77,13 @@ const eitherForm = (self: Declared): Schema.Schema<Body> => {
       [ownForm(self.id, self.fields)],
       (own) => {
         const decode = ParseResult.decodeUnknown(Schema.make(own!))
-        return (input, options) => decode(Answer.fromWire(input), options)
+        const decodeLoosely = ParseResult.decodeUnknown(looseForm(self.id))
+        return (given, options) => {
+          const input = Answer.fromWire(given)
+          return ParseResult.orElse(decode(input, options), (issue) =>
+            markedNames(self.fields).length > 0 ? decodeLoosely(input, options) : ParseResult.fail(issue)
+          )
+        }
       },
       (own) => {
         const encode = ParseResult.encodeUnknown(Schema.make(own!))

@@ -1,11 +1,15 @@
 /**
  * Typed fields of errors and events to their JSON form. Every field is encoded by its own Schema, one that fails does not
- * take the others with it, and what is `Redacted` stays so: encoding a `Schema.Redacted` would give the secret away.
+ * take the others with it, and what is `Redacted` stays so: encoding a `Schema.Redacted` would give the secret away. What is
+ * marked (`internal/marks`) is written as its mark says, and the value itself is in nothing that comes out of here.
  */
 import { Either, ParseResult, Redacted, Schema, SchemaAST as AST } from "effect"
 import { checkOf, type Check } from "./asItIs.js"
 import { holds } from "./holds.js"
 import { makeAllowance, setMember, toJson, type Json } from "./json.js"
+import { concealed, maskedWhole } from "./concealed.js"
+import { holdsPseudonyms, isMarked, isMarkedItself, markOfMember, marksIn, type Mark } from "./marks.js"
+import { redacted, type Hmac } from "./pseudonym.js"
 
 /** Schemas by field name. */
 export type Fields = Readonly<Record<string, Schema.Struct.Field>>
@@ -36,16 +40,21 @@ export interface Encoded {
   readonly details: Record<string, Json>
   /** The fields that do not fit their Schema, and why. */
   readonly problems: ReadonlyArray<{ readonly field: string; readonly problem: string }>
+  /** What a message says of the fields that are left out, by their names; where there are any. */
+  readonly omitted?: Readonly<Record<string, string>> | undefined
+  /** Whether something is masked that should be a pseudonym, because there is no key. */
+  readonly isUnkeyed?: boolean
 }
 
 /** What becomes of a value that does not fit: its JSON form is kept, or the field is left out. */
 export type OnMisfit = "keep" | "omit"
 
-/** The details go into those that are given, where any are. */
+/** The details go into those that are given, where any are. The key is that of the pseudonyms. */
 export type Encoder = (
   values: Readonly<Record<string, unknown>>,
   onMisfit: OnMisfit,
-  details?: Record<string, Json>
+  details?: Record<string, Json>,
+  key?: Hmac
 ) => Encoded
 
 /**
@@ -54,12 +63,13 @@ export type Encoder = (
  */
 export const makeEncoder = (fields: Fields, isReserved: (name: string) => boolean = () => false): Encoder => {
   // Each field is a Schema of its own, so that optional and renamed fields work as they do in a Struct.
-  const encoders = Object.entries(fields).map(([field, schema]) => {
-    const { ast } = Schema.Struct({ [field]: schema })
-    return { field, check: checkOfMember(ast, field), encode: encodeField(field, ast), isSecret: holdsSecrets(ast) }
-  })
+  const encoders = Object.entries(fields).map(([field, schema]) => makeFieldEncoder(field, schema))
+  const marked = encoders.filter(({ marks }) => marks.size > 0)
+  const facts = marked.length === 0 ? undefined : factsOf(marked)
+  // Whoever gives a value under the name on the wire has not given the field, and must not get around its mark.
+  const taken = new Set(marked.map(({ written }) => written))
 
-  return (given, onMisfit, details = {}) => {
+  return (given, onMisfit, details = {}, key) => {
     const { values, count } = snapshot(given)
     const allowance = makeAllowance()
     let problems = noProblems
@@ -71,26 +81,90 @@ export const makeEncoder = (fields: Fields, isReserved: (name: string) => boolea
     }
 
     let declared = 0
-    for (const { field, check, encode, isSecret } of encoders) {
+    for (const { field, check, encode, isLeftOut, isSecret } of encoders) {
       const isGiven = Object.hasOwn(values, field)
       if (isGiven) declared++
       if (isGiven && isAsItIs(check, values[field])) {
         put(field, values[field])
         continue
       }
-      const encoded = encode(values)
+      const encoded = encode(values, key)
       if (Either.isRight(encoded)) {
         for (const [name, value] of Object.entries(encoded.right)) put(name, value)
       } else {
         problems = [...problems, { field, problem: encoded.left }]
         // What was meant to be a secret is one even where it did not come as a `Redacted`.
-        if (onMisfit === "keep" && isGiven) put(field, isSecret ? "<redacted>" : (values[field] ?? null))
+        if (onMisfit === "keep" && isGiven && !isLeftOut) put(field, isSecret ? redacted : (values[field] ?? null))
       }
     }
     if (declared < count) {
-      for (const field of Object.keys(values)) if (!Object.hasOwn(fields, field)) put(field, values[field] ?? null)
+      for (const field of Object.keys(values)) {
+        if (!Object.hasOwn(fields, field) && !taken.has(field)) put(field, values[field] ?? null)
+      }
     }
-    return { details, problems }
+    return facts === undefined
+      ? { details, problems }
+      : { details, problems, omitted: facts.omitted, isUnkeyed: facts.needsKey && key === undefined }
+  }
+}
+
+interface FieldEncoder {
+  readonly field: string
+  /** Its name in the encoded form. */
+  readonly written: string
+  readonly check: Check | undefined
+  readonly marks: ReadonlySet<Mark>
+  readonly isLeftOut: boolean
+  readonly isSecret: boolean
+  readonly encode: (
+    values: Readonly<Record<string, unknown>>,
+    key: Hmac | undefined
+  ) => Either.Either<Readonly<Record<string, unknown>>, string>
+}
+
+const makeFieldEncoder = (field: string, schema: Schema.Struct.Field): FieldEncoder => {
+  const { ast } = Schema.Struct({ [field]: schema })
+  const marks = marksIn(ast)
+  const encodeUnder = forEachKey((key) => encodeField(field, withoutSecrets(ast, key)))
+  const encode = marks.size > 0 ? undefined : encodeUnder(undefined)
+  return {
+    field,
+    written: writtenName(field, ast),
+    check: checkOfMember(ast, field),
+    marks,
+    isLeftOut: markOfMember(ast)?.how === "omit",
+    isSecret: marks.size > 0 || holdsSecrets(ast),
+    encode: encode ?? ((values, key) => encodeUnder(key)(values))
+  }
+}
+
+/** Once for each key. An application has one, and its Schemas are compiled for it. */
+const forEachKey = <A extends object>(make: (key: Hmac | undefined) => A): ((key: Hmac | undefined) => A) => {
+  const made = new WeakMap<object, A>()
+  return (key) => {
+    const known = made.get(key ?? noKey)
+    if (known !== undefined) return known
+    const fresh = make(key)
+    made.set(key ?? noKey, fresh)
+    return fresh
+  }
+}
+
+const noKey = {}
+
+/** What stands in a message in the place of a field that is left out. */
+const omitted = "<omitted>"
+
+const factsOf = (marked: ReadonlyArray<FieldEncoder>) => {
+  const leftOut: Record<string, string> = {}
+  for (const { field, isLeftOut, written } of marked) {
+    if (!isLeftOut) continue
+    setMember(leftOut, field, omitted)
+    setMember(leftOut, written, omitted)
+  }
+  return {
+    omitted: Object.keys(leftOut).length === 0 ? undefined : leftOut,
+    needsKey: marked.some(({ marks }) => holdsPseudonyms(marks))
   }
 }
 
@@ -99,7 +173,13 @@ const noProblems: Encoded["problems"] = []
 /** Of the only member of a Struct, where that stands in its encoded form under the same name. */
 const checkOfMember = (ast: AST.AST, field: string): Check | undefined => {
   const member = AST.isTypeLiteral(ast) ? ast.propertySignatures.find(({ name }) => name === field) : undefined
-  return member && checkOf(member.type)
+  return member === undefined || isMarkedItself(member) ? undefined : checkOf(member.type)
+}
+
+const writtenName = (field: string, ast: AST.AST): string => {
+  const from = AST.isTransformation(ast) ? ast.from : ast
+  const [member] = AST.isTypeLiteral(from) ? from.propertySignatures : []
+  return member === undefined ? field : String(member.name)
 }
 
 const isAsItIs = (check: Check | undefined, value: unknown): boolean => {
@@ -111,9 +191,7 @@ const isAsItIs = (check: Check | undefined, value: unknown): boolean => {
 }
 
 const encodeField = (field: string, ast: AST.AST) => {
-  const encode = Schema.encodeUnknownEither(
-    Schema.make<unknown, Readonly<Record<string, unknown>>>(withoutSecrets(ast))
-  )
+  const encode = Schema.encodeUnknownEither(Schema.make<unknown, Readonly<Record<string, unknown>>>(ast))
 
   return (values: Readonly<Record<string, unknown>>): Either.Either<Readonly<Record<string, unknown>>, string> => {
     // Schemas run the application's own functions.
@@ -154,35 +232,38 @@ const readMember = (values: Readonly<Record<string, unknown>>, field: string): u
   }
 }
 
-/** Replaces what would take a value out of its `Redacted`: it has the encoded form `<redacted>`. */
-export const withoutSecrets = (ast: AST.AST): AST.AST => {
+/** Encodes nothing that is secret: neither what is marked nor what is `Redacted`, which has the encoded form `<redacted>`. */
+export const withoutSecrets = (ast: AST.AST, key?: Hmac): AST.AST => withoutRedacted(concealed(ast, key))
+
+/** Replaces what would take a value out of its `Redacted`. */
+const withoutRedacted = (ast: AST.AST): AST.AST => {
   switch (ast._tag) {
     case "Transformation":
-      return withoutSecretsBetween(ast)
+      return withoutRedactedBetween(ast)
     case "TypeLiteral":
       return new AST.TypeLiteral(
         ast.propertySignatures.map(
-          (p) => new AST.PropertySignature(p.name, withoutSecrets(p.type), p.isOptional, p.isReadonly, p.annotations)
+          (p) => new AST.PropertySignature(p.name, withoutRedacted(p.type), p.isOptional, p.isReadonly, p.annotations)
         ),
-        ast.indexSignatures.map((s) => new AST.IndexSignature(s.parameter, withoutSecrets(s.type), s.isReadonly)),
+        ast.indexSignatures.map((s) => new AST.IndexSignature(s.parameter, withoutRedacted(s.type), s.isReadonly)),
         ast.annotations
       )
     case "TupleType":
       return new AST.TupleType(
-        ast.elements.map((e) => new AST.OptionalType(withoutSecrets(e.type), e.isOptional, e.annotations)),
-        ast.rest.map((type) => new AST.Type(withoutSecrets(type.type), type.annotations)),
+        ast.elements.map((e) => new AST.OptionalType(withoutRedacted(e.type), e.isOptional, e.annotations)),
+        ast.rest.map((type) => new AST.Type(withoutRedacted(type.type), type.annotations)),
         ast.isReadonly,
         ast.annotations
       )
     case "Union":
-      return AST.Union.make(ast.types.map(withoutSecrets), ast.annotations)
+      return AST.Union.make(ast.types.map(withoutRedacted), ast.annotations)
     case "Refinement":
-      return new AST.Refinement(withoutSecrets(ast.from), ast.filter, ast.annotations)
+      return new AST.Refinement(withoutRedacted(ast.from), ast.filter, ast.annotations)
     case "Declaration":
       return ast.typeParameters.length === 0 || isRedacted(ast)
         ? ast
         : new AST.Declaration(
-            ast.typeParameters.map(withoutSecrets),
+            ast.typeParameters.map(withoutRedacted),
             ast.decodeUnknown,
             ast.encodeUnknown,
             ast.annotations
@@ -194,12 +275,14 @@ export const withoutSecrets = (ast: AST.AST): AST.AST => {
   }
 }
 
-const withoutSecretsBetween = (ast: AST.Transformation): AST.AST => {
+const withoutRedactedBetween = (ast: AST.Transformation): AST.AST => {
   if (isRedacted(ast.to)) return masked
-  const to = withoutSecrets(ast.to)
+  const to = withoutRedacted(ast.to)
   // The application's own function would be handed the `Redacted`, and could take the value out.
-  if (ast.transformation._tag === "FinalTransformation" && holdsSecrets(AST.encodedAST(to))) return plainForm(ast)
-  return new AST.Transformation(withoutSecrets(ast.from), to, ast.transformation, ast.annotations)
+  if (ast.transformation._tag === "FinalTransformation" && holdsSecrets(AST.encodedAST(to))) {
+    return isMarked(ast) ? maskedWhole(ast) : plainForm(ast)
+  }
+  return new AST.Transformation(withoutRedacted(ast.from), to, ast.transformation, ast.annotations)
 }
 
 /** Encodes to the JSON form of the value, in which secrets have none. */
@@ -216,7 +299,7 @@ const holdsSecrets = (ast: AST.AST): boolean => holds(ast, (part) => AST.isDecla
 const masked = Schema.transform(Schema.String, Schema.declare(Redacted.isRedacted), {
   strict: true,
   decode: (text): Redacted.Redacted<unknown> => Redacted.make(text),
-  encode: () => "<redacted>"
+  encode: () => redacted
 }).ast
 
 const suspended = new WeakMap<AST.Suspend, AST.Suspend>()
@@ -225,7 +308,7 @@ const suspended = new WeakMap<AST.Suspend, AST.Suspend>()
 const suspend = (ast: AST.Suspend): AST.Suspend => {
   const known = suspended.get(ast)
   if (known !== undefined) return known
-  const rewritten = new AST.Suspend(() => withoutSecrets(ast.f()), ast.annotations)
+  const rewritten = new AST.Suspend(() => withoutRedacted(ast.f()), ast.annotations)
   suspended.set(ast, rewritten)
   return rewritten
 }

@@ -2,19 +2,29 @@
  * JSON Schemas of fields in their encoded form: how they are made, compared, and said in a few words.
  */
 import { JSONSchema, Schema, SchemaAST as AST } from "effect"
+import { keyword, type Concealed } from "./concealed.js"
 import { withoutSecrets, type Fields } from "./fields.js"
 import { setMember, toJson, type Json } from "./json.js"
 import { stringify } from "./jsonText.js"
+import type { Hmac } from "./pseudonym.js"
 
 export type JsonObject = { readonly [key: string]: Json }
 
 /** Of the details. A field whose Schema has no JSON Schema may be anything. */
-export const make = (fields: Fields): JsonObject => {
+export const make = (fields: Fields): JsonObject => makeUnder(fields)
+
+/** Of those of a record, in which there are pseudonyms. */
+export const makeOfRecord = (fields: Fields): JsonObject => makeUnder(fields, exampleKey)
+
+/** For the pseudonyms of examples. */
+const exampleKey: Hmac = { id: "0".repeat(8), hmac: () => "0".repeat(64) }
+
+const makeUnder = (fields: Fields, key?: Hmac): JsonObject => {
   const properties: Record<string, Json> = {}
   const definitions: Record<string, Json> = {}
   const required: Array<string> = []
   for (const [name, schema] of Object.entries(fields)) {
-    const made = ofField(name, schema)
+    const made = ofField(name, schema, key)
     for (const [key, value] of Object.entries(objectAt(made, "properties"))) setMember(properties, key, value)
     for (const [key, value] of Object.entries(objectAt(made, "$defs"))) setMember(definitions, key, value)
     required.push(...textsAt(made, "required"))
@@ -27,15 +37,15 @@ export const make = (fields: Fields): JsonObject => {
   }
 }
 
-const ofField = (name: string, field: Schema.Struct.Field): JsonObject => {
-  const made = jsonSchemaOf(name, field)
+const ofField = (name: string, field: Schema.Struct.Field, key: Hmac | undefined): JsonObject => {
+  const made = jsonSchemaOf(name, field, key)
   return made === undefined ? anything(name, field) : asObject(toJson(made))
 }
 
 /** Schemas run the application's own functions, and may have no JSON Schema at all. */
-const jsonSchemaOf = (name: string, field: Schema.Struct.Field) => {
+const jsonSchemaOf = (name: string, field: Schema.Struct.Field, key?: Hmac) => {
   try {
-    return JSONSchema.make(Schema.make(withoutSecrets(Schema.Struct({ [name]: field }).ast)))
+    return JSONSchema.make(Schema.make(withoutSecrets(Schema.Struct({ [name]: field }).ast, key)))
   } catch {
     return undefined
   }
@@ -84,6 +94,16 @@ export const propertiesOf = (schema: JsonObject): ReadonlyArray<Property> => {
   }))
 }
 
+/** Whether a value may be there or not: what is left out never is. */
+export const isOptional = ({ isRequired, schema }: Omit<Property, "name">): boolean =>
+  !isRequired && concealedIn(asObject(schema)) !== "omitted"
+
+/** What becomes of a marked value. The keyword may come from elsewhere. */
+const concealedIn = (schema: JsonObject): Concealed | undefined =>
+  allConcealed.find((concealed) => concealed === schema[keyword])
+
+const allConcealed: ReadonlyArray<Concealed> = ["omitted", "masked", "pseudonymised"]
+
 /** What its author says about a field. The names and sentences that Effect gives its own Schemas say nothing more than the type. */
 export const descriptionOf = (schema: Json): string | undefined => {
   const description = asObject(schema)["description"]
@@ -119,6 +139,8 @@ const say = (schema: Json, { root, depth, budget }: Saying): string => {
     const target = resolve(root, reference)
     return target === undefined ? "anything" : inner(target)
   }
+  const concealed = concealedIn(at)
+  if (concealed !== undefined) return concealed === "omitted" ? "left out" : `text, ${concealed}`
   const { enum: values, anyOf, oneOf, allOf, items, prefixItems, format } = at
   if (Array.isArray(values)) return alternatives(values.map((value) => stringify(value)))
   if ("const" in at) return stringify(at["const"] ?? null)
@@ -143,7 +165,9 @@ const say = (schema: Json, { root, depth, budget }: Saying): string => {
     case "object": {
       const members = propertiesOf(at)
       if (members.length === 0) return "object"
-      const shown = members.map(({ name, isRequired, schema }) => `${name}${isRequired ? "" : "?"}: ${inner(schema)}`)
+      const shown = members.map(
+        ({ name, schema, ...member }) => `${name}${isOptional({ schema, ...member }) ? "?" : ""}: ${inner(schema)}`
+      )
       return `{ ${shown.join(", ")} }`
     }
   }

@@ -3,6 +3,7 @@ import { Either, Option, Redacted, Schema } from "effect"
 import fc from "fast-check"
 import { checkOf } from "../../src/internal/asItIs.js"
 import { makeEncoder } from "../../src/internal/fields.js"
+import * as Privacy from "../../src/Privacy.js"
 
 /** With a parse option of its own a Schema is left to its parser, whatever it is. */
 const byParser = <A, I>(schema: Schema.Schema<A, I>) => schema.annotations({ parseOptions: { errors: "first" } })
@@ -39,6 +40,10 @@ const left = {
   object: Schema.Struct({ a: Schema.String }),
   secret: Schema.Redacted(Schema.String),
   first: Schema.Union(Schema.NumberFromString, Schema.Number),
+  masked: Schema.String.pipe(Privacy.mask),
+  refined: Schema.String.pipe(Privacy.hmac, Schema.minLength(1)),
+  maybeOmitted: Schema.NullOr(Schema.Int.pipe(Privacy.omit)),
+  omitted: Schema.Unknown.pipe(Privacy.omit),
   parsed: byParser(Schema.String)
 }
 

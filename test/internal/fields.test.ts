@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Option, Redacted, Schema } from "effect"
+import { Option, ParseResult, Redacted, Schema } from "effect"
 import { makeEncoder } from "../../src/internal/fields.js"
+import { makeShown, markedNames } from "../../src/internal/markedFields.js"
+import * as Privacy from "../../src/Privacy.js"
 
 const fields = {
   at: Schema.Date,
@@ -136,5 +138,86 @@ describe("secrets", () => {
   it("are secrets even where they come as plain text", () => {
     const { details } = makeEncoder({ key: Schema.Redacted(Schema.String) })({ key: "hunter2" }, "keep")
     assert.deepStrictEqual(details, { key: "<redacted>" })
+  })
+})
+
+describe("marked fields", () => {
+  const hidden = { a: Schema.Int, token: Schema.String.pipe(Privacy.hmac), pin: Schema.String.pipe(Privacy.omit) }
+  const key = (id: string) => ({ id, hmac: (text: string) => `${id} of ${text}` })
+
+  it("are written under the key that is given with the values", () => {
+    const encode = makeEncoder(hidden)
+    const values = { a: 1, token: "hunter2", pin: "hunter2" }
+    for (const id of ["one", "other", "one"]) {
+      const { details, isUnkeyed, omitted, problems } = encode(values, "keep", {}, key(id))
+      assert.deepStrictEqual(details, { a: 1, token: `hmac-sha256:${id}:${id} of hunter2` })
+      assert.deepStrictEqual([isUnkeyed, omitted, problems], [false, { pin: "<omitted>" }, []])
+    }
+    const { details, isUnkeyed } = encode(values, "keep")
+    assert.deepStrictEqual(details, { a: 1, token: "<redacted>" })
+    assert.isTrue(isUnkeyed)
+  })
+
+  it("need no key where there are no pseudonyms", () => {
+    const { isUnkeyed, omitted } = makeEncoder({ a: Schema.String.pipe(Privacy.mask) })({ a: "hunter2" }, "keep")
+    assert.isFalse(isUnkeyed)
+    assert.isUndefined(omitted)
+  })
+
+  it("that do not fit are masked or left out, whatever is kept of others", () => {
+    const given = { a: "x", token: { hunter2: "hunter2" }, pin: 42, more: "kept" }
+    const kept = makeEncoder(hidden)(given, "keep", {}, key("k"))
+    assert.deepStrictEqual(kept.details, { a: "x", token: "<redacted>", more: "kept" })
+    assert.deepStrictEqual(
+      kept.problems.map(({ problem }) => problem),
+      ["a: Type", "token: Type", "pin: Type"]
+    )
+    assert.deepStrictEqual(makeEncoder(hidden)(given, "omit", {}, key("k")).details, { more: "kept" })
+  })
+
+  it("are compiled once for a key, also in recursive data, however deep that is", () => {
+    interface List {
+      readonly token: string
+      readonly held: string
+      readonly next: List | null
+    }
+    let compiled = 0
+    const Token = Schema.String.pipe(Privacy.hmac)
+    const accept = (input: unknown) => ParseResult.decodeUnknown(Schema.String)(input)
+    const Held = Schema.declare(
+      [Token],
+      {
+        decode: () => accept,
+        encode: (token) => {
+          compiled++
+          return ParseResult.encodeUnknown(token)
+        }
+      },
+      // Looked into, and so made anew where the Schema is.
+      { typeConstructor: { _tag: "effect/Option" } }
+    )
+    const List: Schema.Schema<List> = Schema.Struct({
+      token: Token,
+      held: Held,
+      next: Schema.NullOr(Schema.suspend(() => List))
+    })
+    let list: List | null = null
+    for (let n = 0; n < 50; n++) list = { token: "hunter2", held: "hunter2", next: list }
+    const encode = makeEncoder({ list: List })
+    const one = key("k")
+    for (let n = 0; n < 20; n++) {
+      const { details, problems } = encode({ list }, "keep", {}, one)
+      assert.deepStrictEqual(problems, [])
+      assert.strictEqual(JSON.stringify(details).split("hmac-sha256:k:").length, 101)
+    }
+    assert.isAtMost(compiled, 4)
+  })
+
+  it("are the only ones that are told apart", () => {
+    assert.deepStrictEqual(markedNames({ ...fields, ...hidden }), ["token", "pin"])
+    assert.deepStrictEqual(markedNames({ ...fields, ...hidden }, "pseudonyms"), ["token"])
+    assert.deepStrictEqual(markedNames({ inside: Schema.Array(Schema.Struct(hidden)) }, "pseudonyms"), ["inside"])
+    const values = { a: 1, b: "x" }
+    assert.strictEqual(makeShown({ a: Schema.Int, b: Schema.String })(values), values)
   })
 })

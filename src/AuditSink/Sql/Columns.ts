@@ -64,7 +64,7 @@ export const differing = (found: Readonly<Record<string, unknown>>, line: string
 
 /** Numbers come in several forms. */
 const isSame = (found: unknown, expected: string | number | null) =>
-  typeof expected === "number" ? found !== null && String(found) === String(expected) : found === expected
+  typeof expected === "number" ? String(found) === String(expected) : found === expected
 
 export const toRow = ({ instance, record, seq }: Pick<StoredRecord, "instance" | "seq" | "record">): Row => {
   const { date, event, level, line, message } = record

@@ -5,8 +5,6 @@ import type { SqlClient, SqlError } from "@effect/sql"
 import { type Duration, Effect, Predicate } from "effect"
 import { AuditStoreError } from "../../AuditStore.js"
 
-type Reason = AuditStoreError["reason"]
-
 export const nameOf = (sql: SqlClient.SqlClient): string =>
   sql.onDialectOrElse({ pg: () => "PostgreSQL", sqlite: () => "SQLite", orElse: () => "SQL" })
 
@@ -34,7 +32,11 @@ export const guard = (sql: SqlClient.SqlClient, timeout: Duration.DurationInput)
 export const toStoreError = (store: string, error: unknown): AuditStoreError => {
   const cause = rootOf(error)
   const code = codeOf(cause)
-  const [reason, problem] = known(code) ?? ["Unavailable", `it could not be used (${messageOf(cause)})`]
+  const [, reason, problem] = problems.find(([codes]) => codes.test(code)) ?? [
+    code,
+    "Unavailable",
+    `it could not be used (${messageOf(cause)})`
+  ]
   return new AuditStoreError({
     store,
     reason,
@@ -58,10 +60,7 @@ const codeOf = (cause: unknown): string => {
 
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
-const known = (code: string): readonly [Reason, string] | undefined =>
-  problems.find(([codes]) => codes.test(code))?.slice(1) as readonly [Reason, string] | undefined
-
-const problems: ReadonlyArray<readonly [codes: RegExp, reason: Reason, problem: string]> = [
+const problems: ReadonlyArray<readonly [codes: RegExp, reason: AuditStoreError["reason"], problem: string]> = [
   [
     /^ECONN|^EPIPE|^ETIMEDOUT|^ENETUNREACH|^EHOSTUNREACH|^08|^57P/,
     "Unavailable",
