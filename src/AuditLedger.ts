@@ -44,7 +44,9 @@ export const sink = (
     /** What the ledger has not confirmed, in its order. */
     let unconfirmed: Array<AuditStore.StoredRecord> = []
     /** Those that have their place. They may be given again until all of their batch is safe. */
-    let placed = new WeakSet<AuditRecord>()
+    const placed = new WeakSet<AuditRecord>()
+    /** The batches that were stored, and may be given again as long as they were not synced. */
+    let stored: ReadonlyArray<Batch> = []
 
     const locked = Effect.unsafeMakeSemaphore(1).withPermits(1)
 
@@ -58,9 +60,13 @@ export const sink = (
     }
 
     const begin = Effect.gen(function* () {
-      const { objection, state } = format.resume(yield* ledger.ends(instance))
+      const { head, ...ends } = yield* ledger.ends(instance)
+      const { objection, state } = format.resume(ends)
       if (objection !== undefined) return yield* misconfigured(`the trail of '${instance}' ${objection}`)
-      return note({ _tag: "Opened", torn: undefined }, yield* Clock.currentTimeMillis, state)
+      // The last records may have been taken away, as old months are. The chain goes on all the same.
+      const isShort = head !== undefined && head.seq > state.head.seq
+      const from = isShort ? { ...state, head, wasClosed: false } : state
+      return note({ _tag: "Opened", torn: undefined }, yield* Clock.currentTimeMillis, from)
     })
 
     const link = (record: AuditRecord, now: number, before: AuditTrail.Chained) => {
@@ -121,12 +127,14 @@ export const sink = (
 
     return taking("records", {
       write: (batch) =>
-        locked(Effect.zipRight(place(batch), append)).pipe(
-          Effect.mapError((error) => (error instanceof AuditSinkError ? error : toSinkError(error)))
+        // What is left of others first, or what was given up would be given again with each batch, and grow.
+        locked(Effect.zipRight(append, Effect.zipRight(place(batch), append))).pipe(
+          Effect.mapError((error) => (error instanceof AuditSinkError ? error : toSinkError(error))),
+          Effect.map(() => void (stored = [...stored, batch]))
         ),
-      // What was appended is durable, and not given again.
       sync: Effect.sync(() => {
-        placed = new WeakSet()
+        for (const batch of stored) for (const record of batch) placed.delete(record)
+        stored = []
       })
     } satisfies Service)
   })

@@ -16,9 +16,10 @@
  *   return { latest: page.records.map(({ record }) => record.message), errors: yield* Stream.runCount(all) }
  * })
  */
-import { type Array as Arr, Context, Data, type DateTime, Effect, Either, Option, type Stream } from "effect"
+import { type Array as Arr, type Chunk, Context, Data, type DateTime, Effect, Either, Option, Stream } from "effect"
 import * as AuditChain from "./AuditChain.js"
 import type * as AuditEvent from "./AuditEvent.js"
+import * as AuditFleet from "./AuditFleet.js"
 import * as AuditRecord from "./AuditRecord.js"
 
 /**
@@ -116,6 +117,8 @@ export interface Ledger {
 export interface Ends {
   readonly first: string | undefined
   readonly last: string | undefined
+  /** How far the chain goes, where that is known without its last record. */
+  readonly head?: AuditChain.Head | undefined
 }
 
 /**
@@ -168,6 +171,40 @@ export interface Service extends Ledger {
  * @category services
  */
 export class AuditStore extends Context.Tag("effect-registrar/AuditStore")<AuditStore, Service>() {}
+
+/**
+ * Verifies all chains, and that they are as the store says. Programs may go on writing: what they add meanwhile is read as well, up to
+ * where the chains are when the rest was read. `onProgress` is told how many records were read, now and then.
+ *
+ * @category verification
+ */
+export const verify = (
+  options: Omit<AuditFleet.Options, "source"> & {
+    readonly onProgress?: ((records: number) => Effect.Effect<void>) | undefined
+  } = {}
+): Effect.Effect<AuditFleet.Report, AuditStoreError, AuditStore> =>
+  Effect.gen(function* () {
+    const store = yield* AuditStore
+    const { onProgress = () => Effect.void, ...given } = options
+    const verifier = AuditFleet.verifier({ ...given, source: "store" })
+    const encoder = new TextEncoder()
+    let records = 0
+    const take = (lines: Chunk.Chunk<StoredLine>) =>
+      Effect.suspend(() => {
+        records += lines.length
+        for (const { differing, instance, line } of lines) verifier.record(instance, encoder.encode(line), differing)
+        return onProgress(records)
+      })
+    yield* Stream.runForEachChunk(store.lines(), take)
+    const heads = yield* store.instances
+    for (const { head, name } of heads) {
+      const after = verifier.seqOf(name)
+      if (after >= head.seq) continue
+      const added = Stream.takeWhile(store.lines({ instance: name, after }), ({ seq }) => seq <= head.seq)
+      yield* Stream.runForEachChunk(added, take)
+    }
+    return verifier.end({ heads })
+  })
 
 /**
  * The store could not be read or written. `reason` is for decisions: `"Full"`, `"Unavailable"`, `"Unwritable"` and

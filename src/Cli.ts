@@ -19,13 +19,11 @@
 import type { CliApp } from "@effect/cli/CliApp"
 import * as Command from "@effect/cli/Command"
 import * as ValidationError from "@effect/cli/ValidationError"
-// From their own modules: a program that loads all of the platform takes 20 MB more.
-import * as FileSystem from "@effect/platform/FileSystem"
-import * as Path from "@effect/platform/Path"
-import { Cause, Effect, Schema } from "effect"
+import { Cause, Effect, Option } from "effect"
 import { CliError, NotValid } from "./Cli/CliError.js"
 import * as Catalogue from "./Cli/Catalogue.js"
 import * as Export from "./Cli/Export.js"
+import { manifest } from "./Cli/Manifest.js"
 import { note, OutputError } from "./Cli/Standard.js"
 import * as Stats from "./Cli/Stats.js"
 import * as Tail from "./Cli/Tail.js"
@@ -39,7 +37,7 @@ import { visible } from "./internal/visible.js"
  * @category commands
  */
 export const audit = Command.make("audit").pipe(
-  Command.withDescription("Verifies and reads audit logs"),
+  Command.withDescription("Verifies and reads audit logs, in files and in stores"),
   Command.withSubcommands([Verify.command, Tail.command, Stats.command, Export.command])
 )
 
@@ -106,12 +104,8 @@ export const exitCode = <E, R>(commands: Effect.Effect<void, E, R>): Effect.Effe
     })
   )
 
-const Manifest = Schema.parseJson(Schema.Struct({ version: Schema.String }))
-
 /** As the package says it, where that can still be found. */
-const version = Effect.gen(function* () {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const manifest = yield* path.fromFileUrl(new URL("../package.json", import.meta.url))
-  return (yield* Schema.decode(Manifest)(yield* fs.readFileString(manifest))).version
-}).pipe(Effect.orElseSucceed(() => "of an unknown version"))
+const version = Effect.map(
+  manifest,
+  Option.match({ onNone: () => "of an unknown version", onSome: ({ version }) => version })
+)

@@ -7,6 +7,12 @@ import { once } from "node:events"
 import { resolve } from "node:path"
 import { gzipSync } from "node:zlib"
 import * as AuditChain from "../src/AuditChain.js"
+import * as AuditFormat from "../src/AuditFormat.js"
+import * as Cef from "../src/AuditFormat/Cef.js"
+import * as CloudEvents from "../src/AuditFormat/CloudEvents.js"
+import * as Ecs from "../src/AuditFormat/Ecs.js"
+import * as Ocsf from "../src/AuditFormat/Ocsf.js"
+import * as Syslog from "../src/AuditFormat/Syslog.js"
 import * as AuditRecord from "../src/AuditRecord.js"
 import * as Cli from "../src/Cli.js"
 import { OutputError, Standard } from "../src/Cli/Standard.js"
@@ -359,7 +365,7 @@ describe("audit tail", () => {
         record(2, { level: "ERROR", message: 'He said "no"' }),
         record(3, {
           level: "CRITICAL",
-          event: { type: "auth-login-failed", details: { user: "ada" }, requestId: "r-1" }
+          event: { type: "auth-login-failed", details: { user: "ada" }, requestId: "r-1", traceId: "0af7" }
         }),
         record(4, { level: "WARNING", event: { type: "auth-login", details: { user: "bob" } } })
       ]
@@ -376,6 +382,8 @@ describe("audit tail", () => {
       assert.deepStrictEqual(yield* matching("--user", "ada"), [3])
       assert.deepStrictEqual(yield* matching("--request", "r-1"), [3])
       assert.deepStrictEqual(yield* matching("--request", "r"), [])
+      assert.deepStrictEqual(yield* matching("--trace", "0AF7"), [3])
+      assert.deepStrictEqual(yield* matching("--trace", "0af"), [])
       assert.deepStrictEqual(yield* matching("--grep", 'said "no"'), [2])
       assert.deepStrictEqual(
         yield* matching("--since", "2024-01-31T12:00:02Z", "--until", "2024-01-31 13:00:04+01:00"),
@@ -523,6 +531,41 @@ describe("audit export", () => {
       assert.strictEqual(csv.err, "1 line is no audit record, and left out\n")
       const raw = yield* run(["export", `${folder.folder}/b.jsonl`, "--format", "csv", "--raw"])
       assert.include(raw.out, `,-1+1,"=HYPERLINK(""http://x"")",@SUM(A1),`)
+    })
+  )
+
+  inFolder("writes what others read, a line for each record", (folder) =>
+    Effect.gen(function* () {
+      const formats = {
+        ecs: Ecs.make,
+        ocsf: Ocsf.make,
+        cloudevents: CloudEvents.make,
+        syslog: Syslog.make,
+        cef: Cef.make
+      }
+      const hostile = record(1, { message: "\u001b[31mred\u202e family: \u{1f468}\u200d\u{1f467}" }).line
+      const given = [...chained(3), hostile]
+      yield* folder.write("audit.log.jsonl", `${textOf(given)}nonsense\n`)
+      const records = given.map((line) => Either.getOrThrow(AuditRecord.fromLine(line)))
+      for (const [name, make] of Object.entries(formats)) {
+        const format = make()
+        const { code, err, out } = yield* run(["export", folder.log, "--format", name])
+        assert.strictEqual(out, textOf(records.map(format.line)), name)
+        assert.deepStrictEqual({ code, err }, { code: 0, err: "1 line is no audit record, and left out\n" })
+        const shown = (yield* run(["export", folder.log, "--format", name], { isTerminal: true })).out
+        assert.notMatch(shown.replaceAll("\n", ""), /[\p{Cc}\p{Cf}]/u, name)
+        if (AuditFormat.isJson(format)) {
+          const [all, seen] = [out, shown].map((text) =>
+            text
+              .trim()
+              .split("\n")
+              .map((line) => JSON.parse(line))
+          )
+          assert.deepStrictEqual(seen, all)
+        }
+      }
+      const filtered = yield* run(["export", folder.log, "--format", "cef", "--grep", "red"])
+      assert.match(filtered.out, /^CEF:0\|.*\n$/)
     })
   )
 

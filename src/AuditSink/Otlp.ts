@@ -2,7 +2,7 @@
  * Audit records to an OpenTelemetry collector, as logs over OTLP/HTTP in JSON.
  *
  * `write` succeeds once the collector has confirmed every record, in their order; then there is nothing left to sync. Nothing is
- * thrown away: what is not confirmed stays with whoever writes, and is given again. What is confirmed is not sent twice. Where an
+ * thrown away here: what is not confirmed stays with whoever writes, and is given again. What is confirmed is not sent twice. Where an
  * answer is lost on its way, the collector has records that it could not confirm, and gets them again: at least once.
  *
  * What becomes of a record that a collector has confirmed is the collector's affair. In front of it, `AuditSink/Spool` keeps what
@@ -102,7 +102,11 @@ export const make = (options: Options): Effect.Effect<Service, AuditSinkError, H
       timeout: options.timeout ?? "10 seconds",
       request: HttpClientRequest.post(url.href, { headers: { "user-agent": "effect-registrar", ...headers } })
     })
-    const secrets = Answer.secretsOf(headers)
+    const secrets = Answer.secretsOf([
+      ...Object.values(headers),
+      url.pathname + url.search,
+      ...url.searchParams.values()
+    ])
     const rejectedHere = Metric.tagged(rejectedRecords, "sink", sink)
     // So that it is there from the start, and not only when it is too late.
     yield* Metric.incrementBy(rejectedHere, 0)
@@ -112,7 +116,7 @@ export const make = (options: Options): Effect.Effect<Service, AuditSinkError, H
       Otlp.logRecord(record, { observed, original, chain: Option.getOrUndefined(AuditChain.headOf(record.line)) })
 
     /** What the collector has confirmed of a batch that may be given again. */
-    const confirmed = new Set<object>()
+    let confirmed = new WeakSet<AuditRecord>()
     /** Why the collector wants to be left alone, and until when, in nanoseconds of no calendar. */
     let rest: { readonly until: bigint; readonly error: AuditSinkError } | undefined
     let warning = ""
@@ -177,10 +181,12 @@ export const make = (options: Options): Effect.Effect<Service, AuditSinkError, H
         Effect.flatMap(Clock.currentTimeNanos, (now) => {
           if (rest !== undefined && now < rest.until) return rest.error
           rest = undefined
-          return sendAll(confirmed.size === 0 ? batch : batch.filter((record) => !confirmed.has(record)))
+          return sendAll(batch.filter((record) => !confirmed.has(record)))
         }),
       // What was confirmed as a whole is not given again.
-      sync: Effect.sync(() => confirmed.clear())
+      sync: Effect.sync(() => {
+        confirmed = new WeakSet()
+      })
     } satisfies Service
   })
 

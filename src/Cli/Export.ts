@@ -5,25 +5,32 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { Effect, Option, Stream } from "effect"
+import { isJson, type Format } from "../AuditFormat.js"
+import * as Cef from "../AuditFormat/Cef.js"
+import * as CloudEvents from "../AuditFormat/CloudEvents.js"
+import * as Ecs from "../AuditFormat/Ecs.js"
+import * as Ocsf from "../AuditFormat/Ocsf.js"
+import * as Syslog from "../AuditFormat/Syslog.js"
 import type { AuditRecord } from "../AuditRecord.js"
 import { grouped } from "../internal/barChart.js"
 import * as Csv from "../internal/csv.js"
 import { stringify } from "../internal/jsonText.js"
-import type { Trail } from "../internal/trailFiles.js"
-import { visibleJson } from "../internal/visible.js"
+import { visible, visibleJson } from "../internal/visible.js"
 import { CliError } from "./CliError.js"
-import { entriesOf } from "./Entry.js"
 import * as Files from "./Files.js"
 import * as Filter from "./Filter.js"
 import * as Output from "./Output.js"
+import * as Source from "./Source.js"
 import { note, Standard } from "./Standard.js"
 
 export const command = Command.make(
   "export",
   {
     files: Files.args,
-    format: Options.choice("format", ["jsonl", "csv"]).pipe(
-      Options.withDescription("jsonl: the records as they are stored. csv: RFC 4180, with a header")
+    format: Options.choice("format", ["jsonl", "csv", "ecs", "ocsf", "cloudevents", "syslog", "cef"]).pipe(
+      Options.withDescription(
+        "jsonl: the records as they are stored. csv: RFC 4180, with a header. ecs: Elastic Common Schema. ocsf: Open Cybersecurity Schema Framework. cloudevents: CloudEvents in JSON. syslog: RFC 5424. cef: Common Event Format"
+      )
     ),
     filter: Filter.options,
     output: Output.option,
@@ -33,18 +40,17 @@ export const command = Command.make(
   },
   ({ files, format, filter, output, raw }) =>
     Effect.gen(function* () {
-      const trail = yield* Files.open(files)
-      const predicate = Filter.toPredicate(filter)
+      const source = yield* Source.open(files, filter)
       const { stdout } = yield* Standard
-      const write = yield* open(output, trail)
-      // A terminal would obey what is in the cells.
-      const isRaw = raw && (Option.isSome(output) || !stdout.isTerminal)
-      const toText = format === "csv" ? (record: AuditRecord) => row(record, isRaw) : lineOf
+      const write = yield* open(output, source)
+      // A terminal would obey what is in the text.
+      const isShown = stdout.isTerminal && Option.isNone(output)
+      const toText = textIn(format, { isShown, raw: raw && !isShown })
       if (format === "csv") yield* write(Csv.row(header))
       let others = 0
-      yield* Stream.runForEach(trail.steps, (step) => {
+      yield* Stream.runForEach(source.entries, (entries) => {
         let text = ""
-        for (const entry of entriesOf(step, predicate)) {
+        for (const entry of entries) {
           if (entry._tag === "Record") text += toText(entry.record)
           else others++
         }
@@ -54,9 +60,27 @@ export const command = Command.make(
         yield* note(`${grouped(others)} ${others === 1 ? "line is" : "lines are"} no audit record, and left out`)
       }
     }).pipe(Effect.scoped)
-).pipe(Command.withDescription("Writes the records of a log as JSON lines or as CSV"))
+).pipe(Command.withDescription("Writes the records of a log in another format"))
 
-const lineOf = (record: AuditRecord): string => visibleJson(record.line) + "\n"
+const formats = {
+  ecs: Ecs.make,
+  ocsf: Ocsf.make,
+  cloudevents: CloudEvents.make,
+  syslog: Syslog.make,
+  cef: Cef.make
+}
+
+/** How a record is written, with its line end. */
+const textIn = (
+  format: "jsonl" | "csv" | keyof typeof formats,
+  { isShown, raw }: { readonly isShown: boolean; readonly raw: boolean }
+): ((record: AuditRecord) => string) => {
+  if (format === "jsonl") return (record) => visibleJson(record.line) + "\n"
+  if (format === "csv") return (record) => row(record, raw)
+  const given: Format = formats[format]()
+  const toVisible = isJson(given) ? visibleJson : visible
+  return (record) => (isShown ? toVisible(given.line(record)) : given.line(record)) + "\n"
+}
 
 const header = ["level", "date", "type", "message", "ip", "path", "user", "requestId", "details", "source"]
 
@@ -71,13 +95,13 @@ const row = ({ level, date, event, message, source }: AuditRecord, raw: boolean)
   })
 }
 
-const open = (output: Option.Option<string>, trail: Trail) =>
+const open = (output: Option.Option<string>, source: Source.Source) =>
   Effect.gen(function* () {
     if (Option.isSome(output)) {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Effect.orElseSucceed(fs.realPath(output.value), () => undefined)
       // Opening it would empty it.
-      if (path !== undefined && trail.files.some((file) => file.path === path || `${file.path}.gz` === path)) {
+      if (path !== undefined && source.files.some((file) => file === path || `${file}.gz` === path)) {
         return yield* new CliError({
           description: `'${output.value}' is a part of the log: give another file as --output`
         })

@@ -7,8 +7,10 @@ import { cut } from "../internal/visible.js"
 import { Standard } from "./Standard.js"
 
 export interface State {
-  readonly bytes: number
+  readonly done: number
+  /** 0 where it is not known. */
   readonly total: number
+  readonly unit: "bytes" | "records"
   readonly records: number
 }
 
@@ -38,14 +40,15 @@ export const make: Effect.Effect<(state: State) => Effect.Effect<void>, never, S
 
 const barWidth = 24
 
-const render = ({ bytes, total, records }: State, millis: number, columns: number): string => {
+const render = ({ done, total, records, unit }: State, millis: number, columns: number): string => {
   const rate = `${grouped(Math.round((records * 1000) / Math.max(1, millis)))} records/s`
+  const amountOf = unit === "bytes" ? sizeOf : grouped
   // Of the standard input, nobody knows how long it is.
-  if (total === 0) return cut(`${sizeOf(bytes)}  ${rate}`, columns - 1)
-  const part = Math.min(1, bytes / total)
+  if (total === 0) return cut(`${amountOf(done)}${unit === "bytes" ? "" : " records"}  ${rate}`, columns - 1)
+  const part = Math.min(1, done / total)
   const full = Math.round(part * barWidth)
   const bar = "█".repeat(full) + "░".repeat(barWidth - full)
-  return cut(`${bar} ${Math.floor(part * 100)} %  ${sizeOf(bytes)} of ${sizeOf(total)}  ${rate}`, columns - 1)
+  return cut(`${bar} ${Math.floor(part * 100)} %  ${amountOf(done)} of ${amountOf(total)}  ${rate}`, columns - 1)
 }
 
 const units = ["B", "kB", "MB", "GB", "TB"]

@@ -9,10 +9,10 @@ import { wireLevels } from "../internal/level.js"
 import * as Tally from "../internal/tally.js"
 import { visible } from "../internal/visible.js"
 import { CliError } from "./CliError.js"
-import { entriesOf } from "./Entry.js"
 import * as Files from "./Files.js"
 import * as Filter from "./Filter.js"
 import * as Progress from "./Progress.js"
+import * as Source from "./Source.js"
 import { columns, print, printJson } from "./Standard.js"
 
 export const command = Command.make(
@@ -29,7 +29,7 @@ export const command = Command.make(
   ({ files, filter, top, json }) =>
     Effect.gen(function* () {
       if (top < 1) return yield* new CliError({ description: "--top is a number above 0" })
-      const counts = yield* count(files, Filter.toPredicate(filter))
+      const counts = yield* count(files, filter)
       yield* json ? printJson(toJson(counts, top)) : print(render(counts, top, yield* columns))
     })
 ).pipe(Command.withDescription("Counts the records of a log by level, type, user and hour"))
@@ -39,9 +39,9 @@ const maxNames = 10_000
 /** Of eleven years. */
 const maxHours = 100_000
 
-const count = (files: ReadonlyArray<string>, predicate: Filter.Predicate) =>
+const count = (files: ReadonlyArray<string>, filter: Filter.Filter) =>
   Effect.gen(function* () {
-    const trail = yield* Files.open(files)
+    const source = yield* Source.open(files, filter)
     const draw = yield* Progress.make
     const levels = Tally.make(wireLevels.length)
     const types = Tally.make(maxNames)
@@ -50,8 +50,8 @@ const count = (files: ReadonlyArray<string>, predicate: Filter.Predicate) =>
     let records = 0
     let others = 0
     let withoutUser = 0
-    yield* Stream.runForEach(trail.steps, (step) => {
-      for (const entry of entriesOf(step, predicate)) {
+    yield* Stream.runForEach(source.entries, (entries) => {
+      for (const entry of entries) {
         if (entry._tag === "Other") {
           others++
           continue
@@ -65,7 +65,7 @@ const count = (files: ReadonlyArray<string>, predicate: Filter.Predicate) =>
         if (typeof user === "string") users.add(user)
         else withoutUser++
       }
-      return draw({ bytes: trail.taken(), total: trail.size, records })
+      return draw({ ...source.progress(), records })
     })
     return { records, others, levels, types, users, hours, withoutUser }
   }).pipe(Effect.scoped)

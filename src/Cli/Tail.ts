@@ -15,13 +15,19 @@ import { CliError } from "./CliError.js"
 import { type Entry, entriesOf } from "./Entry.js"
 import * as Files from "./Files.js"
 import * as Filter from "./Filter.js"
+import * as Source from "./Source.js"
 import { hasColour, note, print, Standard } from "./Standard.js"
+import * as Stores from "./Stores.js"
 
 export const command = Command.make(
   "tail",
   {
-    file: Args.text({ name: "FILE" }).pipe(
-      Args.withDescription("The path of a log, or of a segment; - is the standard input")
+    // More than one is refused below: the library would print it, with the password in it.
+    files: Args.text({ name: "FILE" }).pipe(
+      Args.withDescription(
+        "The path of a log, or of a segment; - is the standard input. Or the address of a store: postgres://HOST/DATABASE, sqlite:PATH or nats://HOST/STREAM"
+      ),
+      Args.repeated
     ),
     follow: Options.boolean("follow").pipe(
       Options.withAlias("f"),
@@ -35,9 +41,14 @@ export const command = Command.make(
     filter: Filter.options,
     json: Options.boolean("json").pipe(Options.withDescription("Print the records as they are stored, as JSON lines"))
   },
-  ({ file, follow: isFollowing, lines, filter, json }) =>
+  ({ files, follow: isFollowing, lines, filter, json }) =>
     Effect.gen(function* () {
-      yield* Files.check([file])
+      yield* Files.check(files)
+      const address = yield* Source.addressIn(files)
+      const [file, ...others] = files
+      if (file === undefined || others.length > 0) {
+        return yield* new CliError({ description: "Give one log, or the address of one store: see --help" })
+      }
       if (lines < 0) return yield* new CliError({ description: "--lines is a number of lines, 0 or more" })
       const predicate = Filter.toPredicate(filter)
       const colour = yield* hasColour
@@ -45,6 +56,11 @@ export const command = Command.make(
         entries.length === 0
           ? Effect.void
           : print(entries.map((entry) => (json ? toJson(entry) : render(entry, colour)) + "\n").join(""))
+      if (address !== undefined) {
+        const store = yield* Stores.open(address)
+        return yield* Stream.runForEach(store.tail({ filter, lines, isFollowing }), show)
+      }
+      yield* Source.forFiles(filter)
       const log = yield* TrailFiles.named(file)
       if (log.path === "-") return yield* fromInput({ isFollowing, lines, predicate, show })
       if (log.number !== undefined) {
@@ -159,10 +175,10 @@ const shown = (text: string): string =>
 const render = (entry: Entry, colour: boolean): string => {
   if (entry._tag === "Other") return `?? ${entry.problem}${entry.text === "" ? "" : `: ${shown(entry.text)}`}`
   const { date, level, event, message } = entry.record
-  const context = ["user", "ip", "path"].flatMap((name) => {
-    const value = event.details[name]
-    return typeof value === "string" ? [`${name}=${shown(value)}`] : []
-  })
+  const { ip, path, user } = event.details
+  const context = Object.entries({ instance: entry.instance, user, ip, path }).flatMap(([name, value]) =>
+    typeof value === "string" ? [`${name}=${shown(value)}`] : []
+  )
   const name = level.padEnd(8)
   return [
     date,

@@ -1,5 +1,5 @@
 /**
- * `audit verify`: whether a log is what was written, and if not, from where on.
+ * `audit verify`: whether a log is what was written, and if not, from where on; of a store, all of its trails.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -13,7 +13,9 @@ import { visible } from "../internal/visible.js"
 import { CliError, NotValid } from "./CliError.js"
 import * as Files from "./Files.js"
 import * as Progress from "./Progress.js"
-import { print, printJson } from "./Standard.js"
+import * as Source from "./Source.js"
+import { type OutputError, print, printJson } from "./Standard.js"
+import { count, sealedText } from "./VerifyText.js"
 
 export const command = Command.make(
   "verify",
@@ -27,24 +29,66 @@ export const command = Command.make(
       Options.withDescription("A file with the seals that were kept in another place; may be repeated"),
       Options.repeated
     ),
+    expect: Options.text("expect").pipe(
+      Options.withDescription("The name of an instance that must be there; of stores and streams; may be repeated"),
+      Options.repeated
+    ),
     json: Options.boolean("json").pipe(Options.withDescription("Print the result as JSON"))
   },
-  ({ files, key, seals, json }) =>
+  ({ expect, files, json, key, seals }) =>
     Effect.gen(function* () {
-      const result = yield* verify(files, {
+      yield* Files.check(files)
+      const address = yield* Source.addressIn(files)
+      if (address === undefined && expect.length > 0) {
+        return yield* new CliError({
+          description: "--expect is for stores and streams: the log in files is that of one instance"
+        })
+      }
+      const options = {
         keys: yield* Effect.forEach(key, readKey),
         outsideSeals: (yield* Effect.forEach(seals, readSeals)).flat()
-      })
-      const printed = json ? printJson(toJson(result)) : print(render(result, { hasKeys: key.length > 0 }))
-      // The exit code says it as well.
-      yield* Effect.catchIf(
-        printed,
-        ({ reason }) => reason === "Closed",
-        () => Effect.void
-      )
-      if (result.problem !== undefined) return yield* new NotValid()
+      }
+      const isValid =
+        address === undefined
+          ? yield* ofFiles(files, options, json)
+          : yield* ofStore(address, { ...options, expected: expect }, json)
+      if (!isValid) return yield* new NotValid()
     })
-).pipe(Command.withDescription("Says whether a log is complete and unchanged, and names the first bad record"))
+).pipe(
+  Command.withDescription(
+    "Says whether a log or a store is complete and unchanged, and names the first bad record of each trail"
+  )
+)
+
+const ofFiles = (files: ReadonlyArray<string>, options: Given, isJson: boolean) =>
+  Effect.gen(function* () {
+    const result = yield* verify(files, options)
+    yield* show(isJson ? printJson(toJson(result)) : print(render(result, { hasKeys: options.keys.length > 0 })))
+    return result.problem === undefined
+  })
+
+const ofStore = (address: string, options: Given & { readonly expected: ReadonlyArray<string> }, isJson: boolean) =>
+  Effect.gen(function* () {
+    // Who verifies files does not need it.
+    const fleet = yield* Effect.promise(() => import("./VerifyFleet.js"))
+    const result = yield* fleet.verify(address, options)
+    const hasKeys = options.keys.length > 0
+    yield* show(isJson ? printJson(fleet.toJson(result)) : print(fleet.render(result, { hasKeys })))
+    return result.report.problems.length === 0
+  })
+
+interface Given {
+  readonly keys: ReadonlyArray<AuditChain.PublicKey>
+  readonly outsideSeals: ReadonlyArray<string>
+}
+
+/** The exit code says it as well. */
+const show = (printed: Effect.Effect<void, OutputError>) =>
+  Effect.catchIf(
+    printed,
+    ({ reason }) => reason === "Closed",
+    () => Effect.void
+  )
 
 // What it needs
 
@@ -126,7 +170,7 @@ const verify = (files: ReadonlyArray<string>, options: AuditChain.Options) =>
 
     yield* Stream.runForEachWhile(trail.steps, (step) => {
       const goesOn = take(step)
-      return Effect.as(draw({ bytes: trail.taken(), total: trail.size, records }), goesOn)
+      return Effect.as(draw({ done: trail.taken(), total: trail.size, unit: "bytes", records }), goesOn)
     })
     const { problem: found, ...report } = verifier.end({ tornBytes })
     if (problem === undefined && found !== undefined) {
@@ -208,12 +252,3 @@ const render = ({ files, report, problem }: Result, { hasKeys }: { readonly hasK
   ].join(", ")
   return `${name} is not valid\n\n  ${place}:\n  ${visible(problem.message)}\n\nUp to there\n\n${table}`
 }
-
-const sealedText = (sealed: number | undefined, seals: number, hasKeys: boolean): string => {
-  if (seals === 0) return "no seals"
-  const found = count(seals, "seal")
-  if (!hasKeys) return `not checked: give the public key with --key (${found})`
-  return sealed === undefined ? found : `up to seq ${grouped(sealed)} (${found})`
-}
-
-const count = (number: number, what: string): string => `${grouped(number)} ${what}${number === 1 ? "" : "s"}`

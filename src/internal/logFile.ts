@@ -507,7 +507,7 @@ const check = ({ path, maxBytes = 1, rotateEvery = 1, keep = {} }: Options): Eff
 }
 
 /** Creates the file where it is missing, so that its real path can be told. */
-const create = (fs: FileSystem.FileSystem, path: string) =>
+export const create = (fs: FileSystem.FileSystem, path: string) =>
   Effect.gen(function* () {
     const file = yield* fs.open(path, { flag: "a+", mode: 0o600 })
     const { type } = yield* file.stat

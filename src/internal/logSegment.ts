@@ -170,9 +170,11 @@ const read = (file: FileSystem.File, from: number, to: number): Effect.Effect<Ui
     return bytes.subarray(0, filled)
   })
 
+export const tornPathOf = (path: string): string => `${path}.torn`
+
 const moveTorn = (fs: FileSystem.FileSystem, path: string, file: FileSystem.File, from: number, to: number) =>
   Effect.gen(function* () {
-    const tornPath = `${path}.torn`
+    const tornPath = tornPathOf(path)
     // Safe there before it is cut off here: a crash in between keeps it twice, never not at all.
     yield* keepTorn(fs, tornPath, file, from, to)
     yield* file.truncate(from)
@@ -184,7 +186,14 @@ const moveTorn = (fs: FileSystem.FileSystem, path: string, file: FileSystem.File
     return { bytes, keptIn: tornPath }
   })
 
-const keepTorn = (fs: FileSystem.FileSystem, tornPath: string, file: FileSystem.File, from: number, to: number) =>
+/** Appends these bytes of the file to those that were torn off, and makes them safe there. */
+export const keepTorn = (
+  fs: FileSystem.FileSystem,
+  tornPath: string,
+  file: FileSystem.File,
+  from: number,
+  to: number
+): Effect.Effect<void, LogFileError> =>
   Effect.gen(function* () {
     const torn = yield* fs.open(tornPath, { flag: "a", mode: 0o600 })
     for (let at = from; at < to; at += chunkSize)

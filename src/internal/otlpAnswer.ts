@@ -76,8 +76,8 @@ export const quoted = (message: string, secrets: ReadonlyArray<string>): string 
 }
 
 /** What of the headers must not be shown: their values, and the words of them, where they are as long as a secret. */
-export const secretsOf = (headers: Readonly<Record<string, string>>): ReadonlyArray<string> =>
-  Object.values(headers)
+export const secretsOf = (texts: ReadonlyArray<string>): ReadonlyArray<string> =>
+  texts
     .flatMap((value) => [value, ...value.split(/\s+/).filter((word) => word.length >= 8)])
     .filter((secret) => secret.length >= 4)
     .sort((a, b) => b.length - a.length)

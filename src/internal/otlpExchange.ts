@@ -3,6 +3,7 @@
  * client, which hold the headers.
  */
 import {
+  FetchHttpClient,
   HttpBody,
   type HttpClient,
   HttpClientRequest,
@@ -59,9 +60,19 @@ export const make = ({ client, compress, request, timeout }: Options) => {
       Effect.interruptible,
       Effect.timeoutFail({ duration: longest, onTimeout: () => slow }),
       // A span would show the headers, and be one more thing to send.
-      Effect.withTracerEnabled(false)
+      Effect.withTracerEnabled(false),
+      notRedirected
     )
 }
+
+/** `fetch` would follow as a GET without the records, take the answer for theirs, and send the headers to another host. */
+const notRedirected = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Effect.serviceOption(FetchHttpClient.RequestInit), (given) =>
+    Effect.provideService(effect, FetchHttpClient.RequestInit, {
+      ...Option.getOrElse(given, () => ({})),
+      redirect: "manual"
+    })
+  )
 
 const bytesOf = (body: string, compress: boolean): Effect.Effect<Uint8Array> => {
   const bytes = new TextEncoder().encode(body)

@@ -5,7 +5,7 @@
 import { spawn, type ChildProcess } from "node:child_process"
 import { createRequire } from "node:module"
 import { join } from "node:path"
-import { parse, type Life, type Message } from "./protocol.js"
+import { parse, type Message } from "./protocol.js"
 
 /** What is used of esbuild, which comes with tsx. */
 interface Esbuild {
@@ -15,22 +15,25 @@ interface Esbuild {
     readonly bundle: true
     readonly platform: "node"
     readonly format: "cjs"
+    readonly external: ReadonlyArray<string>
     readonly logLevel: "error"
   }) => unknown
 }
 
-/** Bundles the child into the folder, and returns the path. */
-export const bundle = (folder: string): string => {
+/** Bundles the program into the folder, and returns the path. */
+export const bundle = (folder: string, program = "child"): string => {
   const requireOfTsx = createRequire(createRequire(import.meta.url).resolve("tsx/package.json"))
   // It has no types here, because this package does not depend on it.
   const esbuild = requireOfTsx("esbuild") as Esbuild
-  const outfile = join(folder, "child.cjs")
+  const outfile = join(folder, `${program}.cjs`)
   esbuild.buildSync({
-    entryPoints: [join(import.meta.dirname, "child.ts")],
+    entryPoints: [join(import.meta.dirname, `${program}.ts`)],
     outfile,
     bundle: true,
     platform: "node",
     format: "cjs",
+    // It is no JavaScript alone.
+    external: ["better-sqlite3"],
     logLevel: "error"
   })
   return outfile
@@ -47,7 +50,7 @@ export interface Child {
   /** The milliseconds that loading took. */
   readonly ready: Promise<number>
   /** To be called once, when it is ready. */
-  readonly begin: (life: Life, onMessage: (message: Message) => void) => void
+  readonly begin: (life: object, onMessage: (message: Message) => void) => void
   readonly kill: () => void
   /** Resolves after the last message. */
   readonly ended: Promise<End>

@@ -1,7 +1,7 @@
 /** The store in PostgreSQL. */
 import { SqlClient } from "@effect/sql"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Array as Arr, Effect } from "effect"
 import { allOf, chained, nonEmpty, seqs } from "../support/chains.js"
 import { connected, postgres, schema, schemaUrl } from "../support/sqlDatabases.js"
 import { describeStore, reasonOf, withStore } from "../support/sqlStore.js"
@@ -37,6 +37,78 @@ describe("PostgreSQL", () => {
           }
           const { cause } = yield* Effect.flip(sql`DELETE FROM audit_records_2024_01`)
           assert.include(String(cause), "append-only")
+        })
+      )
+    )
+  )
+
+  it.scopedLive("goes on with its chains after their months were taken away", () =>
+    Effect.flatMap(postgres, (database) =>
+      Effect.gen(function* () {
+        const [first, second] = chained([{}, { date: "2024-02-01T00:00:00.000Z" }])
+        const away = [
+          "ALTER TABLE audit_records DETACH PARTITION audit_records_2024_01",
+          "ALTER TABLE audit_records_2024_01 RENAME TO kept_2024_01"
+        ]
+        yield* withStore(database, (store) =>
+          Effect.gen(function* () {
+            yield* store.append(nonEmpty([first!]))
+            const sql = yield* SqlClient.SqlClient
+            for (const statement of away) yield* sql.unsafe(statement)
+            // Given again, as after a restart of a spool: it is there no more, and nobody has taken its place.
+            yield* store.append(nonEmpty([first!]))
+            yield* store.append(nonEmpty([first!, second!]))
+            assert.deepStrictEqual(seqs(yield* allOf(store, "a")), [2])
+            const { head } = yield* store.ends("a")
+            assert.deepStrictEqual(head, { seq: 2, hash: second!.hash })
+          })
+        )
+      })
+    )
+  )
+
+  it.scopedLive("stores nothing but what the heads of the chains say, whoever asks for it", () =>
+    Effect.flatMap(postgres, (database) =>
+      withStore(database, (store) =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const zeros = "0".repeat(64)
+          const append = (chain: ReadonlyArray<unknown>, rows: ReadonlyArray<readonly [string, number, string]>) =>
+            sql.unsafe(`SELECT audit_append(${Arr.makeBy(15, (at) => `$${at + 1}`).join(", ")})`, [
+              ...chain.map((value) => [value]),
+              rows.map(([instance]) => instance),
+              rows.map(([, seq]) => seq),
+              rows.map(([, , date]) => date),
+              ...[1, "t", null, null, null, "m", "l"].map((value) => rows.map(() => value))
+            ])
+          const date = "2024-01-01T00:00:00Z"
+          for (const [chain, rows] of [
+            [["a", 1, zeros, 1, "h"], [["a", 2, date]]],
+            [["a", 1, zeros, 1000, "h"], [["a", 1, date]]],
+            [
+              ["a", 1, zeros, 2, "h"],
+              [
+                ["a", 1, date],
+                ["a", 1, "2024-02-01T00:00:00Z"]
+              ]
+            ],
+            [
+              ["a", 1, zeros, 1, "h"],
+              [
+                ["a", 1, date],
+                ["b", 1, date]
+              ]
+            ],
+            [["a", 1, zeros, 1, "h"], []],
+            [["a", 1, zeros, 1, "h"], [["a", 1, "2027-01-01T00:00:00Z BC"]]],
+            [["a", 1, zeros, 1, "h"], [["a", 1, "infinity"]]]
+          ] as const) {
+            const { cause } = yield* Effect.flip(append(chain, rows))
+            assert.include(String(cause), "not those of the chains", JSON.stringify(rows))
+          }
+          assert.deepStrictEqual(yield* store.instances, [])
+          yield* append(["a", 1, zeros, 1, "h"], [["a", 1, date]])
+          assert.strictEqual((yield* store.instances).length, 1)
         })
       )
     )

@@ -176,7 +176,23 @@ export const describeStore = (
           for (const text of ["", " ", '"', "*", "' OR 1=1 --".replaceAll(/\w/g, "")]) {
             assert.strictEqual(yield* reasonOf(store.page({ text })), "InvalidQuery")
           }
+          const many = Arr.makeBy(1001, (index) => `word${index}`)
+          for (const query of [{ text: many.join(" ") }, { types: many }, { types: [`${"x".repeat(1000)}*`] }]) {
+            assert.strictEqual(yield* reasonOf(store.page(query)), "InvalidQuery")
+          }
+          const after = Buffer.from(JSON.stringify(["9999-99-99T99:99:99.999Z", "a", 1])).toString("base64url")
+          assert.strictEqual(yield* reasonOf(store.page({}, { after })), "InvalidQuery")
           assert.deepStrictEqual((yield* store.page({ types: [] })).records, [])
+          assert.deepStrictEqual((yield* store.page({ types: ["a\0*"], instance: "\0" })).records, [])
+          yield* store.append(nonEmpty(chained([{}, {}])))
+          for (const [since, until, found] of [
+            [-8.64e15, 8.64e15, 2],
+            [8.64e15, 8.64e15, 0],
+            [-8.64e15, -8.64e15, 0]
+          ] as const) {
+            const query = { since: DateTime.unsafeMake(since), until: DateTime.unsafeMake(until) }
+            assert.strictEqual((yield* store.page(query)).records.length, found)
+          }
         })
       )
     )
@@ -292,6 +308,19 @@ export const describeStore = (
           assert.deepStrictEqual(seqs(yield* allOf(store, "a")), [1, 2])
         })
       )
+    )
+
+    shows("answers without what somebody has put there that is no record", (database) =>
+      withStore(database, (store) =>
+        Effect.gen(function* () {
+          yield* store.append(nonEmpty(chained([{}, {}])))
+          const sql = yield* SqlClient.SqlClient
+          yield* sql`INSERT INTO audit_records (instance, seq, date, level, type, message, line)
+            VALUES ('evil', 1, ${plain.date}, 1, 'keys-read', '', 'garbage')`
+          assert.deepStrictEqual(seqs((yield* store.page({})).records), [2, 1])
+          assert.strictEqual(yield* Stream.runCount(store.stream()), 2)
+        })
+      ).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))
     )
 
     shows("is made once by programs that start, and again is no harm", (database) =>

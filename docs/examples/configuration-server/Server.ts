@@ -14,6 +14,7 @@ import * as Endpoints from "./Endpoints.js"
 import * as Environments from "./Environments.js"
 import * as LoginLimit from "./LoginLimit.js"
 import * as RecentRecords from "./RecentRecords.js"
+import * as Remotes from "./Remotes.js"
 import * as Settings from "./Settings.js"
 import * as StartError from "./StartError.js"
 import * as Templates from "./Templates.js"
@@ -36,7 +37,8 @@ const services = ({ dataDir }: Settings.Settings) =>
     Layer.provideMerge(Templates.layer, Endpoints.layer(`${dataDir}/endpoints`))
   )
 
-const logs = ({ logDir }: Settings.Settings) => {
+const logs = (settings: Settings.Settings) => {
+  const { logDir } = settings
   const rotation = { maxBytes: 10 * 1024 * 1024, compress: true }
   const files = Logs.layer({
     source,
@@ -47,7 +49,8 @@ const logs = ({ logDir }: Settings.Settings) => {
     Effect.flatMap((fs) => fs.makeDirectory(logDir, { recursive: true })),
     Effect.mapError(StartError.fromPlatform("The folder LOG_DIR"))
   )
-  return AuditSink.combine(Layer.provide(files, Layer.effectDiscard(folder)), RecentRecords.sink)
+  const stored = Layer.provide(files, Layer.effectDiscard(folder))
+  return AuditSink.combine(stored, ...Remotes.sinks(settings), RecentRecords.sink)
 }
 
 const server = (settings: Settings.Settings) =>
@@ -55,6 +58,7 @@ const server = (settings: Settings.Settings) =>
     Layer.provide(Registrar.serve(app, { source, trustedProxies: settings.trustedProxies, maxBodySize: 64 * 1024 })),
     Layer.provide(services(settings)),
     Layer.provideMerge(NodeServer.layer(nodeServer, { host: settings.host, port: settings.port })),
+    Layer.merge(Remotes.consumer(settings)),
     Layer.provide(logs(settings)),
     Layer.provide([NodeContext.layer, RecentRecords.layer])
   )

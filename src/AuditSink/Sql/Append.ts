@@ -58,7 +58,8 @@ export const make = (sql: SqlClient.SqlClient, guarded: Failure.Guard): Append =
       if (newest.seq === head.seq) return newest.hash !== head.hash
       const [found] = yield* sql<{ readonly line: string }>`
         SELECT line FROM audit_records WHERE instance = ${newest.instance} AND seq = ${newest.seq}`
-      return found?.line !== newest.record.line
+      // One that was taken away with its month is not another one.
+      return found !== undefined && found.line !== newest.record.line
     })
 
   return (records) =>

@@ -100,7 +100,8 @@ const longestKey = 256
 const keptOfLongKey = 128
 
 /** What a database takes as text: PostgreSQL has no NUL, and neither has half a character. */
-const storable = (text: string): string => (hasUnstorable.test(text) ? text.replaceAll(unstorable, "\ufffd") : text)
+export const storable = (text: string): string =>
+  hasUnstorable.test(text) ? text.replaceAll(unstorable, "\ufffd") : text
 
 const hasUnstorable = /[\0\p{Surrogate}]/u
 const unstorable = /[\0\p{Surrogate}]/gu

@@ -121,6 +121,17 @@ const postgres = (schema: string) => [
     month timestamp;
     moved text[];
   BEGIN
+    -- Whoever may call this may append, and nothing else: what is stored is what the heads say.
+    IF EXISTS (
+      SELECT FROM (
+        SELECT instance, min(seq) AS low, max(seq) AS high, count(*) AS number, count(DISTINCT seq) AS places
+        FROM unnest(instances, seqs) AS given (instance, seq) GROUP BY instance
+      ) AS stored FULL JOIN unnest(chains, first_seqs, last_seqs) AS chain (instance, first_seq, last_seq) USING (instance)
+      WHERE low IS DISTINCT FROM first_seq OR high IS DISTINCT FROM last_seq OR first_seq < 1
+        OR number IS DISTINCT FROM last_seq - first_seq + 1 OR places IS DISTINCT FROM number
+    ) OR EXISTS (SELECT FROM unnest(dates) AS given WHERE given < '1970-01-01Z' OR given >= '10000-01-01Z') THEN
+      RAISE EXCEPTION 'The records are not those of the chains' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     FOR month IN SELECT DISTINCT date_trunc('month', given AT TIME ZONE 'UTC') FROM unnest(dates) AS given LOOP
       IF to_regclass('audit_records_' || to_char(month, 'YYYY_MM')) IS NULL THEN PERFORM audit_partition(month); END IF;
     END LOOP;

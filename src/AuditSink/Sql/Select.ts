@@ -3,10 +3,11 @@
  * costs what the first one does.
  */
 import type { SqlClient, Statement } from "@effect/sql"
-import { Chunk, DateTime, Effect, Either, Encoding, Option, Schema, Stream } from "effect"
+import { Array as Arr, Chunk, DateTime, Effect, Either, Encoding, Option, Schema, Stream } from "effect"
 import * as AuditStore from "../../AuditStore.js"
 import { levels } from "../../internal/level.js"
-import { dateAsOnLines, toKey } from "./Columns.js"
+import * as Say from "../../internal/say.js"
+import { dateAsOnLines, storable, toKey } from "./Columns.js"
 import * as Failure from "./Failure.js"
 import * as Lines from "./Lines.js"
 
@@ -66,7 +67,9 @@ export const make = (sql: SqlClient.SqlClient, guarded: Failure.Guard): Reading 
       // The column, and not what is made of it: that has no index.
       const order = sql`audit_records.date ${direction}, instance ${direction}, seq ${direction}`
       const found = yield* select([...conditions, ...from], order, limit + 1)
-      const records = yield* Effect.forEach(found.slice(0, limit), toRecord)
+      const [damaged, records] = Arr.separate(found.slice(0, limit).map(toRecord))
+      // One that somebody has put there must not keep everybody from the others.
+      if (damaged.length > 0) yield* Say.warning(`${damaged.length} records are left out of an answer`, damaged[0])
       const last = found.length > limit ? found[limit - 1] : undefined
       return { records, next: last === undefined ? undefined : formatCursor(last) }
     })
@@ -93,19 +96,27 @@ export const make = (sql: SqlClient.SqlClient, guarded: Failure.Guard): Reading 
   const lineAt = (instance: string, direction: "ASC" | "DESC") =>
     Effect.map(select([sql`instance = ${instance}`], sql`seq ${sql.literal(direction)}`, 1), ([found]) => found?.line)
 
+  const heads = (condition: Statement.Fragment) =>
+    Effect.map(
+      guarded(
+        sql<{ readonly instance: string; readonly seq: number | string; readonly hash: string }>`
+          SELECT instance, seq, hash FROM audit_instances WHERE ${condition} ORDER BY instance`
+      ),
+      (found) => found.map(({ hash, instance, seq }) => ({ name: instance, head: { seq: Number(seq), hash } }))
+    )
+
   return {
     page,
     stream,
     chain,
     lines: Lines.make(sql, guarded),
-    ends: (instance) => Effect.all({ first: lineAt(instance, "ASC"), last: lineAt(instance, "DESC") }),
-    instances: Effect.map(
-      guarded(
-        sql<{ readonly instance: string; readonly seq: number | string; readonly hash: string }>`
-          SELECT instance, seq, hash FROM audit_instances ORDER BY instance`
-      ),
-      (found) => found.map(({ hash, instance, seq }) => ({ name: instance, head: { seq: Number(seq), hash } }))
-    )
+    ends: (instance) =>
+      Effect.all({
+        first: lineAt(instance, "ASC"),
+        last: lineAt(instance, "DESC"),
+        head: Effect.map(heads(sql`instance = ${instance}`), ([found]) => found?.head)
+      }),
+    instances: heads(sql`1 = 1`)
   }
 }
 
@@ -119,6 +130,11 @@ const conditions = (sql: SqlClient.SqlClient) => (query: AuditStore.Query, store
     const { instance, ip, level, requestId, since, text, types, until, user } = query
     const words = text === undefined ? undefined : wordsOf(text)
     if (words?.length === 0) return yield* invalid(store, "the text has no word that could be looked for")
+    if ((words?.length ?? 0) > mostParts) return yield* invalid(store, `the text has more than ${mostParts} words`)
+    if ((types?.length ?? 0) > mostParts) return yield* invalid(store, `there are more than ${mostParts} types`)
+    if (types?.some((type) => typeof type === "string" && type.includes("*") && type.length > longestPattern)) {
+      return yield* invalid(store, `a type with '*' has more than ${longestPattern} characters`)
+    }
     const all: Array<Statement.Fragment> = []
     if (instance !== undefined) all.push(sql`instance = ${toKey(instance)}`)
     if (types !== undefined) all.push(ofTypes(sql, types))
@@ -126,17 +142,28 @@ const conditions = (sql: SqlClient.SqlClient) => (query: AuditStore.Query, store
     if (user !== undefined) all.push(sql`user_name = ${toKey(user)}`)
     if (ip !== undefined) all.push(sql`ip = ${toKey(ip)}`)
     if (requestId !== undefined) all.push(sql`request_id = ${toKey(requestId)}`)
-    if (since !== undefined) all.push(sql`date >= ${DateTime.formatIso(since)}`)
-    if (until !== undefined) all.push(sql`date < ${DateTime.formatIso(until)}`)
+    if (since !== undefined) all.push(sql`date >= ${toDate(since)}`)
+    if (until !== undefined) all.push(sql`date < ${toDate(until)}`)
     if (words !== undefined) all.push(withWords(sql, words))
     // A list of conditions must not be empty.
     return all.length === 0 ? [sql`1 = 1`] : all
   })
 
+/** More takes databases to their limits. */
+const mostParts = 1000
+const longestPattern = 1000
+
+/** With four digits of a year, as in the database. No record is of another. */
+const toDate = (moment: DateTime.DateTime) =>
+  DateTime.formatIso(DateTime.clamp(moment, { minimum: earliest, maximum: latest }))
+
+const earliest = DateTime.unsafeMake("0001-01-01T00:00:00.000Z")
+const latest = DateTime.unsafeMake("9999-12-31T23:59:59.999Z")
+
 const ofTypes = (sql: SqlClient.SqlClient, types: NonNullable<AuditStore.Query["types"]>) => {
   const texts = types.map((type) => (typeof type === "string" ? type : type.type))
   const exact = texts.filter((type) => !type.includes("*")).map(toKey)
-  const patterns = texts.filter((type) => type.includes("*"))
+  const patterns = texts.filter((type) => type.includes("*")).map(storable)
   return sql.or([exact.length === 0 ? sql`1 = 0` : sql`type IN ${sql.in(exact)}`, ...patterns.map(like(sql))])
 }
 
@@ -176,7 +203,8 @@ const formatCursor = ({ date, instance, seq }: Found): AuditStore.Cursor =>
 
 const parseCursor = (cursor: AuditStore.Cursor): Option.Option<Place> =>
   Option.flatMap(Either.getRight(Encoding.decodeBase64UrlString(cursor)), decodePlace).pipe(
-    Option.map(([date, instance, seq]) => ({ date, instance, seq }))
+    Option.map(([date, instance, seq]) => ({ date, instance, seq })),
+    Option.filter(({ date, instance }) => !Number.isNaN(Date.parse(date)) && storable(instance) === instance)
   )
 
 const decodePlace = Schema.decodeOption(
