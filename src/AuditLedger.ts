@@ -6,7 +6,7 @@
  * already, as those are that come through a spool, is stored as it is.
  */
 import type { FileSystem } from "@effect/platform"
-import { Array as Arr, Clock, Duration, Effect, Either, Option, Schedule, type Scope } from "effect"
+import { Array as Arr, Clock, Context, Duration, Effect, Either, Option, Schedule, type Scope } from "effect"
 import type { AuditRecord } from "./AuditRecord.js"
 import * as AuditSeals from "./AuditSeals.js"
 import { AuditSinkError, type Batch, type Service, taking } from "./AuditSink.js"
@@ -25,6 +25,14 @@ export interface Options {
   readonly seals?: AuditSeals.Seals | undefined
 }
 
+/** Whose records a spool forwards, for the sink that is built behind it: under another name, its ledger would refuse them. */
+export class SpooledInstance extends Context.Reference<SpooledInstance>()(
+  "effect-registrar/AuditLedger/SpooledInstance",
+  {
+    defaultValue: (): string | undefined => undefined
+  }
+) {}
+
 /** A sink that appends to the ledger as one instance, until the scope is closed. */
 export const sink = (
   ledger: AuditStore.Ledger,
@@ -35,6 +43,12 @@ export const sink = (
     const misconfigured = (description: string) =>
       new AuditSinkError({ sink: ledger.name, reason: "Misconfigured", description })
     if (problem !== undefined) return yield* misconfigured(problem)
+    const spooled = yield* SpooledInstance
+    if (spooled !== undefined && spooled !== instance) {
+      return yield* misconfigured(
+        `the spool before it writes as '${spooled}', and not as '${instance}': give both one instance`
+      )
+    }
     const sealer = seals === undefined ? undefined : yield* AuditSeals.make(ledger.name, seals)
     const format = AuditTrail.chained({ sealer, instance })
 

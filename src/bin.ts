@@ -52,7 +52,10 @@ const explain = (error: unknown) => {
   // Not 1, which says that a log is not valid.
   process.exitCode = 2
   if (missing === undefined || !Object.hasOwn(manifest.peerDependencies, missing)) return console.error(error)
-  const packages = Object.entries(manifest.peerDependencies).map(([name, range]) => `"${name}@${range}"`)
+  // Those of stores are asked for when somebody gives the address of one.
+  const packages = Object.entries(manifest.peerDependencies)
+    .filter(([name]) => !/^@effect\/(?:experimental|sql)|^@nats-io\//.test(name))
+    .map(([name, range]) => `"${name}@${range}"`)
   console.error(
     `registrar needs the package ${missing}, which is not installed. Install all that it needs with:\n\n  npm install ${packages.join(" ")}\n`
   )

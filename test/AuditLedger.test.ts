@@ -85,3 +85,17 @@ describe("the sink of a ledger", () => {
     })
   )
 })
+
+describe("the sink of a ledger behind a spool", () => {
+  it.effect("refuses to be another instance than the spool is", () =>
+    Effect.gen(function* () {
+      const { ledger } = makeLedger()
+      const open = (instance: string) =>
+        withSink(ledger, () => Effect.void).pipe(Effect.provideService(AuditLedger.SpooledInstance, instance))
+      yield* open("a")
+      const error = yield* Effect.flip(open("b"))
+      assert.strictEqual(error.reason, "Misconfigured")
+      assert.include(error.message, "writes as 'b', and not as 'a'")
+    })
+  )
+})

@@ -59,6 +59,7 @@ import {
 } from "effect"
 import * as AuditChain from "../AuditChain.js"
 import * as AuditFile from "../AuditFile.js"
+import { SpooledInstance } from "../AuditLedger.js"
 import * as AuditRecord from "../AuditRecord.js"
 import * as AuditSeals from "../AuditSeals.js"
 import { AuditSink, AuditSinkError, ofLines, type Service as Sink } from "../AuditSink.js"
@@ -221,7 +222,7 @@ const open = <E, R>(remote: Layer.Layer<AuditSink, E, R>, options: Options) =>
         Option.match(DateTime.make(date), { onNone: () => Infinity, onSome: DateTime.toEpochMillis }),
       adviceOn,
       metrics: SpoolMetrics.make(options.path),
-      remote: Remote.make({ open: openRemote(remote), timeout: settings.timeout })
+      remote: Remote.make({ open: openRemote(remote, instance), timeout: settings.timeout })
     })
     const file = yield* AuditFile.open({ path, maxBytes: segmentBytes }, tail.format, name)
     yield* forwarder.start
@@ -279,8 +280,11 @@ const recordOf = (line: Uint8Array): AuditRecord.AuditRecord | undefined => {
   return Buffer.from(text).equals(line) ? Option.getOrUndefined(Either.getRight(AuditRecord.fromLine(text))) : undefined
 }
 
-const openRemote = <E, R>(remote: Layer.Layer<AuditSink, E, R>) =>
-  Effect.map(Layer.build(remote), (context) => Context.get(context, AuditSink))
+const openRemote = <E, R>(remote: Layer.Layer<AuditSink, E, R>, instance: string) =>
+  Layer.build(remote).pipe(
+    Effect.map((context) => Context.get(context, AuditSink)),
+    Effect.provideService(SpooledInstance, instance)
+  )
 
 /** What goes away by itself needs none. */
 const adviceOn = (cause: Cause.Cause<unknown>): string | undefined => {

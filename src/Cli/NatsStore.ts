@@ -2,7 +2,7 @@
  * A stream of NATS JetStream, as the commands read it.
  */
 import * as FileSystem from "@effect/platform/FileSystem"
-import { Chunk, Effect, Logger, Option, Redacted, type Scope, Stream } from "effect"
+import { Chunk, Effect, Option, Redacted, type Scope, Stream } from "effect"
 import * as AuditFleet from "../AuditFleet.js"
 import * as Reading from "../AuditNats/Reading.js"
 import * as Trail from "../AuditNats/Trail.js"
@@ -12,6 +12,7 @@ import { CliError } from "./CliError.js"
 import { type Entry, entryOfLine } from "./Entry.js"
 import * as Filter from "./Filter.js"
 import { interval, patiently } from "./Following.js"
+import * as Log from "./Log.js"
 import type { Store, Tail } from "./Store.js"
 
 export const nats = ({
@@ -30,11 +31,7 @@ export const nats = ({
       subject: prefix,
       manage: false,
       credentials: credentials === undefined ? undefined : yield* readCredentials(credentials)
-    }).pipe(
-      // What an application should know of its stream.
-      Effect.provide(Logger.remove(Logger.defaultLogger)),
-      Effect.catchTag("AuditStoreError", failed)
-    )
+    }).pipe(Effect.provide(Log.layer), Effect.catchTag("AuditStoreError", failed))
     return {
       shown,
       files: [],

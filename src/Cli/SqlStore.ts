@@ -14,6 +14,7 @@ import { load, packages } from "./Driver.js"
 import { type Entry, entryOf, entryOfLine } from "./Entry.js"
 import * as Filter from "./Filter.js"
 import { interval, patiently } from "./Following.js"
+import * as Log from "./Log.js"
 import type { Store, Tail } from "./Store.js"
 
 type Needs = FileSystem.FileSystem | Path.Path | Scope.Scope
@@ -68,19 +69,22 @@ const make = <E>(
             : Failure.toStoreError("", Cause.isDie(cause) ? { cause: error } : error)
         )
       }),
-      Effect.mapError(failed)
+      Effect.mapError(failed),
+      Effect.provide(Log.layer)
     )
+    const toEffect = <A>(effect: Effect.Effect<A, AuditStore.AuditStoreError>) =>
+      Effect.mapError(Effect.provide(effect, Log.layer), failed)
+    const toStream = <A>(stream: Stream.Stream<A, AuditStore.AuditStoreError>) =>
+      Stream.mapError(Stream.provideLayer(stream, Log.layer), failed)
     return {
       shown,
       files,
-      size: store.instances.pipe(
-        Effect.map((instances) => instances.reduce((sum, { head }) => sum + head.seq, 0)),
-        Effect.mapError(failed)
+      size: toEffect(
+        Effect.map(store.instances, (instances) => instances.reduce((sum, { head }) => sum + head.seq, 0))
       ),
-      verify: (options) =>
-        AuditStore.verify(options).pipe(Effect.provideService(AuditStore.AuditStore, store), Effect.mapError(failed)),
-      read: (filter) => Stream.mapError(read(store, filter), failed),
-      tail: (options) => Stream.mapError(tail(store, shown, options), failed)
+      verify: (options) => toEffect(Effect.provideService(AuditStore.verify(options), AuditStore.AuditStore, store)),
+      read: (filter) => toStream(read(store, filter)),
+      tail: (options) => toStream(tail(store, shown, options))
     }
   })
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Array as Arr, Effect, Either, type Scope, TestClock } from "effect"
+import { Array as Arr, Effect, type Scope, TestClock } from "effect"
 import * as Landing from "../../src/AuditNats/Landing.js"
 import { AuditStoreError, type Service } from "../../src/AuditStore.js"
 import { allOf, chained } from "../support/chains.js"

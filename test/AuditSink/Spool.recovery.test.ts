@@ -490,6 +490,50 @@ describe("the disk", () => {
       }))
   }
 
+  test("may show the beginning of a line that is never finished, and another one in its place", ({ pass, remote }) =>
+    Effect.gen(function* () {
+      const cut = yield* Deferred.make<void>()
+      let isCutting = false
+      const cutting = Effect.updateService(FileSystem.FileSystem, (fs) => ({
+        ...fs,
+        open: (at, options) =>
+          Effect.map(fs.open(at, options), (file) => ({
+            ...file,
+            writeAll: (bytes) =>
+              Effect.suspend(() => {
+                if (at !== path || !isCutting) return file.writeAll(bytes)
+                isCutting = false
+                const half = file.writeAll(bytes.subarray(0, bytes.length - 50))
+                return Effect.zipRight(Effect.zipRight(half, Deferred.await(cut)), Effect.asVoid(fs.stat("/nowhere")))
+              })
+          }))
+      }))
+      yield* cutting(
+        use(remote.layer, ({ sink, spool }) =>
+          Effect.gen(function* () {
+            const gate = yield* Deferred.make<void>()
+            remote.steps.write = Deferred.await(gate)
+            yield* store(sink, [record(1)])
+            yield* until(() => remote.attempts.length > 0)
+            yield* store(sink, [record(2)])
+            isCutting = true
+            const writing = yield* Effect.fork(Effect.either(sink.write([record(900)])))
+            yield* Effect.repeatN(Effect.yieldNow(), 100)
+            yield* Deferred.succeed(gate, undefined)
+            yield* spool.forwarded
+            yield* Deferred.succeed(cut, undefined)
+            assert.isTrue(Either.isLeft(yield* Fiber.join(writing)))
+            yield* store(sink, [record(3)])
+            yield* spool.forwarded
+            yield* pass("1 second")
+          })
+        )
+      )
+      assert.deepStrictEqual(numbers(remote.lines), [1, 2, 3])
+      assertValid(remote.lines)
+      assert.isFalse(yield* exists(`${path}.torn`))
+    }))
+
   test("that hangs where the cursor is does not hold up the end for ever", ({ pass, remote }) =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()

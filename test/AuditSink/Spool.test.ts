@@ -1,6 +1,7 @@
 import { FileSystem } from "@effect/platform"
 import { assert, describe } from "@effect/vitest"
-import { Array as Arr, Deferred, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
+import { Array as Arr, Deferred, Effect, Either, Exit, Fiber, Layer, Option, Scope } from "effect"
+import * as AuditChain from "../../src/AuditChain.js"
 import { AuditSink, AuditSinkError } from "../../src/AuditSink.js"
 import * as FileSink from "../../src/AuditSink/File.js"
 import * as Spool from "../../src/AuditSink/Spool.js"
@@ -20,6 +21,7 @@ import {
   use
 } from "./spools.js"
 import { record, records, store } from "./testRecords.js"
+import { verifyLines } from "./trails.js"
 
 const range = (from: number, to: number) => Arr.range(from, to)
 
@@ -125,6 +127,22 @@ describe("a spool", () => {
       assert.include(numbers(lines), 3)
       yield* sink.sync
       yield* Scope.close(scope, Exit.void)
+    }))
+
+  test("signs its chain, and what is forwarded is signed", ({ pass, remote }) =>
+    Effect.gen(function* () {
+      const { privateKey, publicKey } = yield* AuditChain.generateKeys
+      yield* use(
+        remote.layer,
+        ({ sink }) =>
+          Effect.forEach(range(1, 30), (number) => Effect.zipRight(store(sink, [record(number)]), pass("10 seconds"))),
+        { seals: { keys: [privateKey], everyRecords: 7 } }
+      )
+      const report = verifyLines(remote.lines, { keys: [Either.getOrThrow(AuditChain.publicKey(publicKey))] })
+      assert.strictEqual(report.problem?.message, undefined)
+      assert.isAbove(report.seals, 5)
+      assert.strictEqual(report.unsealed, 0)
+      assert.deepStrictEqual(numbers(remote.lines), range(1, 30))
     }))
 
   test("gives a batch that failed again, the same records", ({ pass, remote }) =>
@@ -581,6 +599,24 @@ describe("opening", () => {
       yield* use(remote.layer, ({ sink }) => store(sink, records(4, 6)))
       assert.deepStrictEqual(numbers(remote.lines), range(1, 6))
       assert.deepStrictEqual(yield* suffixes(path), ["", ".cursor"])
+    }))
+
+  test("waits for the end of the one before, which still forwards", ({ pass, remote }) =>
+    Effect.gen(function* () {
+      remote.steps.write = Effect.never
+      const scope = yield* Scope.make()
+      const { sink } = yield* Scope.extend(open(remote.layer, { closeWithin: "4 seconds" }), scope)
+      yield* store(sink, records(1, 3))
+      yield* until(() => remote.attempts.length > 0)
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* pass("1 second")
+      const second = yield* meanwhile(pass("2 seconds"), refusal({}))
+      assert.strictEqual(second.reason, "Claimed")
+      yield* pass("2 seconds")
+      yield* Fiber.join(closing)
+      remote.steps.write = Effect.void
+      yield* use(remote.layer, ({ spool }) => spool.forwarded)
+      assert.deepStrictEqual(numbers(remote.lines), [1, 2, 3])
     }))
 
   test("can be tried again in the same scope", ({ remote }) =>

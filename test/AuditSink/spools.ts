@@ -1,7 +1,7 @@
 /** Spools in front of a remote sink that does what it is told, as tests make them and look at them. */
 import { FileSystem } from "@effect/platform"
 import { assert, it } from "@effect/vitest"
-import { Clock, Context, Effect, Layer, Logger, Metric, Option, Random, type Scope } from "effect"
+import { Array as Arr, Clock, Context, Effect, Layer, Logger, Metric, Option, Random, type Scope } from "effect"
 import * as AppLog from "../../src/AppLog.js"
 import * as AuditChain from "../../src/AuditChain.js"
 import type { AuditRecord } from "../../src/AuditRecord.js"
@@ -66,6 +66,7 @@ export const makeRemote = () => {
           Effect.gen(function* () {
             attempts.push({ at: yield* Clock.currentTimeMillis, batch })
             yield* Effect.suspend(() => steps.write)
+            if (!isConsecutive(batch)) return yield* refused(new Error("missing: records in the middle of a batch"))
             for (const record of batch) yield* Effect.try({ try: () => store(record), catch: refused })
           }),
         sync: Effect.suspend(() => steps.sync)
@@ -76,6 +77,12 @@ export const makeRemote = () => {
 }
 
 export type RemoteOfTest = ReturnType<typeof makeRemote>
+
+const isConsecutive = (batch: Batch) =>
+  Arr.map(batch, ({ line }) => Option.getOrThrow(AuditChain.linkOf(line))).every(
+    ({ prev, seq }, index, links) =>
+      index === 0 || (seq === links[index - 1]!.seq + 1 && prev === links[index - 1]!.hash)
+  )
 
 const refused = (cause: unknown) =>
   new AuditSinkError({

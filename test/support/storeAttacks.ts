@@ -278,12 +278,12 @@ export const describeAttacks = (
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
           const nullable = sql.onDialectOrElse({
-            pg: () =>
+            pg: (): Effect.Effect<unknown, unknown> =>
               Effect.all([
                 sql`ALTER TABLE audit_records ALTER COLUMN seq DROP NOT NULL`,
                 sql`ALTER TABLE audit_records ALTER COLUMN instance DROP NOT NULL`
               ]),
-            orElse: () => Effect.succeed([])
+            orElse: () => Effect.void
           })
           yield* asOwner(Effect.zipRight(withoutKeys(sql), nullable))
           assert.deepStrictEqual(yield* verified, [])

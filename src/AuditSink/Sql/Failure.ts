@@ -58,7 +58,12 @@ const codeOf = (cause: unknown): string => {
   return ""
 }
 
-const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+const messageOf = (cause: unknown): string => {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return message.startsWith("Could not locate the bindings file")
+    ? "its driver was not built: allow the install script of 'better-sqlite3', and run 'npm rebuild better-sqlite3'"
+    : message
+}
 
 const problems: ReadonlyArray<readonly [codes: RegExp, reason: AuditStoreError["reason"], problem: string]> = [
   [
