@@ -1,7 +1,7 @@
 /** What a spool has acknowledged reaches the remote sink, once and in order, through any number of losses of power. */
 import { FileSystem } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Array as Arr, Clock, Duration, Effect, Exit, Logger } from "effect"
+import { Array as Arr, Clock, Duration, Effect, Exit, Logger, Random } from "effect"
 import * as PowerLoss from "../support/powerLoss.js"
 import { assertValid, makeRemote, numbers, open, unavailable } from "./spools.js"
 import { record } from "./testRecords.js"
