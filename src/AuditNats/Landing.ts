@@ -7,37 +7,15 @@
  * which has everything. So it is never the delivery on which a record depends. What can never land is said as an error, and not
  * delivered again: it stays in the stream, and what comes after it of the same instance does as well; the other instances go on.
  */
-import { Array as Arr, Clock, Duration, Effect, Either, Option, Random } from "effect"
-import { headOf } from "../AuditChain.js"
-import { AuditStoreError, type Service as Store, type StoredRecord } from "../AuditStore.js"
+import { Array as Arr, Clock, Duration, Effect, Either, Random } from "effect"
+import { AuditStoreError, type Service as Store } from "../AuditStore.js"
 import * as Say from "../internal/say.js"
+import * as Cargo from "./Cargo.js"
 import * as Chain from "./Chain.js"
+import * as Gap from "./Gap.js"
 import * as Message from "./Message.js"
 import type { Delivery } from "./Pull.js"
 import type { Reader } from "./Trail.js"
-
-type Records = Arr.NonEmptyReadonlyArray<StoredRecord>
-
-/** A message with its records. */
-interface Cargo {
-  readonly delivery: Delivery
-  readonly records: Records
-}
-
-/** What is in our hands of one instance, in the order of the stream. */
-interface Chained {
-  readonly instance: string
-  cargo: Array<Cargo>
-  /** Since when it is too early, while it is. */
-  early: number | undefined
-  /** How often the store has refused it for a reason that is not its chain's, while it took others, and since when. */
-  refusals: number
-  refused: number
-  /** Whether no more of it is kept than its first message. */
-  isThin: boolean
-  /** Not tried before. */
-  due: number
-}
 
 export interface Landing {
   /** Takes deliveries into its hands. What carries no records is answered at once. */
@@ -73,7 +51,7 @@ const later = Duration.toMillis("10 seconds")
 
 /** `limit` is the weight with which its hands are full. */
 export const make = (trail: Reader, store: Store, account: Account, limit: number): Landing => {
-  const hands = new Map<string, Chained>()
+  const hands = new Map<string, Cargo.Chained>()
   /** Instances whose chain is broken, and since when. */
   const broken = new Map<string, number>()
   /** How often in a row the store has failed. */
@@ -131,13 +109,13 @@ export const make = (trail: Reader, store: Store, account: Account, limit: numbe
     )
 
   /** What comes after it is not waited for, for a while. */
-  const breakOff = (chain: Chained, cargo: ReadonlyArray<Cargo>, why: string) =>
+  const breakOff = (chain: Cargo.Chained, cargo: ReadonlyArray<Cargo.Cargo>, why: string) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
       broken.set(chain.instance, now)
       return rejectCargo(chain, cargo, why)
     })
 
-  const rejectCargo = (chain: Chained, cargo: ReadonlyArray<Cargo>, why: string) => {
+  const rejectCargo = (chain: Cargo.Chained, cargo: ReadonlyArray<Cargo.Cargo>, why: string) => {
     drop(chain, cargo)
     return reject(
       cargo.map(({ delivery }) => delivery),
@@ -146,7 +124,7 @@ export const make = (trail: Reader, store: Store, account: Account, limit: numbe
   }
 
   /** They are no longer in our hands. */
-  const drop = (chain: Chained, cargo: ReadonlyArray<Cargo>) => {
+  const drop = (chain: Cargo.Chained, cargo: ReadonlyArray<Cargo.Cargo>) => {
     chain.cargo = chain.cargo.filter((each) => !cargo.includes(each))
     chain.early = undefined
     chain.refusals = 0
@@ -154,7 +132,7 @@ export const make = (trail: Reader, store: Store, account: Account, limit: numbe
     if (chain.cargo.length === 0) hands.delete(chain.instance)
   }
 
-  const landed = (chain: Chained, cargo: ReadonlyArray<Cargo>) => {
+  const landed = (chain: Cargo.Chained, cargo: ReadonlyArray<Cargo.Cargo>) => {
     drop(chain, cargo)
     broken.delete(chain.instance)
     stored += cargo.length
@@ -164,15 +142,25 @@ export const make = (trail: Reader, store: Store, account: Account, limit: numbe
     }
   }
 
-  const append = (cargo: ReadonlyArray<Cargo>): Effect.Effect<void, AuditStoreError> => {
-    const records = cargo.flatMap(({ records }) => records)
-    if (!Arr.isNonEmptyReadonlyArray(records)) return Effect.void
-    // A store that breaks over some records must not keep the others from it.
-    return Effect.catchAllDefect(store.append(records), (cause) =>
-      Effect.fail(
-        new AuditStoreError({ store: store.name, reason: "Unavailable", description: "it broke: see the cause", cause })
+  /** A store that breaks over some records must not keep the others from it. */
+  const careful: Pick<Store, "append" | "ends"> = {
+    ends: store.ends,
+    append: (records) =>
+      Effect.catchAllDefect(store.append(records), (cause) =>
+        Effect.fail(
+          new AuditStoreError({
+            store: store.name,
+            reason: "Unavailable",
+            description: "it broke: see the cause",
+            cause
+          })
+        )
       )
-    )
+  }
+
+  const append = (cargo: ReadonlyArray<Cargo.Cargo>): Effect.Effect<void, AuditStoreError> => {
+    const records = cargo.flatMap(({ records }) => records)
+    return Arr.isNonEmptyReadonlyArray(records) ? careful.append(records) : Effect.void
   }
 
   /** Everything that is due, as one batch. Where that is refused, one chain after the other. */
@@ -181,12 +169,12 @@ export const make = (trail: Reader, store: Store, account: Account, limit: numbe
       const now = yield* Clock.currentTimeMillis
       const due = [...hands.values()].filter((chain) => chain.due <= now)
       if (due.length === 0) return
-      const runs = due.map((chain) => ({ chain, cargo: runOf(chain.cargo) }))
+      const runs = due.map((chain) => ({ chain, cargo: Cargo.runOf(chain.cargo) }))
       const exit = yield* Effect.either(append(runs.flatMap(({ cargo }) => cargo)))
       if (Either.isRight(exit)) {
         failures = 0
         for (const { cargo, chain } of runs) landed(chain, cargo)
-      } else if (isOfChain(exit.left) || ++failures > 2) {
+      } else if (Gap.isOfChain(exit.left) || ++failures > 2) {
         yield* oneByOne(due)
       } else {
         return yield* exit.left
@@ -194,10 +182,10 @@ export const make = (trail: Reader, store: Store, account: Account, limit: numbe
     }
   })
 
-  const oneByOne = (due: ReadonlyArray<Chained>) =>
+  const oneByOne = (due: ReadonlyArray<Cargo.Chained>) =>
     Effect.gen(function* () {
       const before = stored
-      const refused: Array<readonly [Chained, AuditStoreError]> = []
+      const refused: Array<readonly [Cargo.Chained, AuditStoreError]> = []
       for (const chain of due) {
         const exit = yield* Effect.either(landChain(chain))
         if (Either.isLeft(exit)) refused.push([chain, exit.left])
@@ -214,7 +202,7 @@ export const make = (trail: Reader, store: Store, account: Account, limit: numbe
     })
 
   /** Where its hands are full of it, keeps its first message: the others come later, or those of other instances would have no room. */
-  const thin = (chain: Chained) => {
+  const thin = (chain: Cargo.Chained) => {
     if (weight() < limit) return
     for (const { delivery } of chain.cargo.slice(1)) delivery.release(later)
     chain.cargo = chain.cargo.slice(0, 1)
@@ -222,7 +210,7 @@ export const make = (trail: Reader, store: Store, account: Account, limit: numbe
   }
 
   /** It may be a passing trouble that has hit only this one. Once the store takes a later record, everything before that comes as well. */
-  const refuse = (chain: Chained, error: AuditStoreError) =>
+  const refuse = (chain: Cargo.Chained, error: AuditStoreError) =>
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       if (chain.refusals === 0) chain.refused = now
@@ -234,12 +222,12 @@ export const make = (trail: Reader, store: Store, account: Account, limit: numbe
       yield* postpone(chain, chain.refusals + 3, longestRest)
     })
 
-  const rejectFirst = (chain: Chained, why: string) => rejectCargo(chain, chain.cargo.slice(0, 1), why)
+  const rejectFirst = (chain: Cargo.Chained, why: string) => rejectCargo(chain, chain.cargo.slice(0, 1), why)
 
   /** Fails only where the store does. */
-  const landChain = (chain: Chained): Effect.Effect<void, AuditStoreError> =>
+  const landChain = (chain: Cargo.Chained): Effect.Effect<void, AuditStoreError> =>
     Effect.gen(function* () {
-      const cargo = runOf(chain.cargo)
+      const cargo = Cargo.runOf(chain.cargo)
       const exit = yield* Effect.either(append(cargo))
       if (Either.isRight(exit)) return landed(chain, cargo)
       if (exit.left.reason === "Missing") return yield* tooEarly(chain)
@@ -255,46 +243,26 @@ export const make = (trail: Reader, store: Store, account: Account, limit: numbe
       }
     })
 
-  const tooEarly = (chain: Chained) =>
+  const tooEarly = (chain: Cargo.Chained) =>
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       if (now - (broken.get(chain.instance) ?? -Infinity) < brokenFor) {
-        return yield* rejectCargo(chain, runOf(chain.cargo), "its chain is broken")
+        return yield* rejectCargo(chain, Cargo.runOf(chain.cargo), "its chain is broken")
       }
       const waited = now - (chain.early ??= now)
       if (waited < patience) return yield* postpone(chain, Math.log2(1 + waited / shortestPause))
-      const gap = yield* fetchBefore(chain)
-      if (gap !== undefined) yield* breakOff(chain, runOf(chain.cargo), `its chain is broken: ${gap}`)
+      const [first] = chain.cargo
+      if (first === undefined) return
+      const { instance, sequence } = first.delivery
+      const gap = yield* Gap.fill(trail, careful, { instance, sequence, seq: first.records[0].seq })
+      if (gap !== undefined) yield* breakOff(chain, Cargo.runOf(chain.cargo), `its chain is broken: ${gap}`)
     })
 
-  const postpone = (chain: Chained, attempts: number, longest = longestPause) =>
+  const postpone = (chain: Cargo.Chained, attempts: number, longest = longestPause) =>
     Effect.gen(function* () {
       const pause = Math.min(longest, shortestPause * 2 ** attempts)
       chain.due = (yield* Clock.currentTimeMillis) + pause * (yield* Random.nextRange(0.5, 1))
     })
-
-  /** Lands what is missing before the chain, out of the stream, or says why that cannot be. */
-  const fetchBefore = (chain: Chained): Effect.Effect<string | undefined, AuditStoreError> =>
-    Effect.gen(function* () {
-      const { instance } = chain
-      const [{ delivery, records }] = chain.cargo as [Cargo, ...Array<Cargo>]
-      const head = yield* headInStore(instance)
-      let found = yield* Chain.holding(trail, instance, head + 1)
-      while (found !== undefined && found.sequence < delivery.sequence) {
-        const { problem, records } = yield* Chain.recordsOf(trail, found)
-        if (!Arr.isNonEmptyReadonlyArray(records)) return `of the message ${found.sequence}, ${problem ?? ""}`
-        const exit = yield* Effect.either(append([{ delivery, records }]))
-        if (Either.isLeft(exit)) return isOfChain(exit.left) ? exit.left.description : yield* exit.left
-        found = yield* Chain.wholeAfter(trail, instance, found.sequence)
-      }
-      const reached = yield* headInStore(instance)
-      return reached >= records[0].seq - 1 ? undefined : `record ${reached + 1} is not in the stream`
-    })
-
-  const headInStore = (instance: string) =>
-    Effect.map(store.ends(instance), ({ last }) =>
-      last === undefined ? 0 : Option.match(headOf(last), { onNone: () => 0, onSome: ({ seq }) => seq })
-    )
 
   return {
     take: (deliveries) =>
@@ -314,17 +282,4 @@ export const make = (trail: Reader, store: Store, account: Account, limit: numbe
       hands.clear()
     })
   }
-}
-
-const isOfChain = ({ reason }: AuditStoreError): boolean => reason === "Missing" || reason === "Forked"
-
-/** As much of it, from the beginning, as is consecutive. */
-const runOf = (cargo: ReadonlyArray<Cargo>): ReadonlyArray<Cargo> => {
-  const end = cargo.findIndex((each, index) => {
-    const before = cargo[index - 1]
-    if (before === undefined) return false
-    const [last, next] = [Arr.lastNonEmpty(before.records), each.records[0]]
-    return next.seq !== last.seq + 1 || next.prev !== last.hash
-  })
-  return end === -1 ? cargo : cargo.slice(0, end)
 }

@@ -79,7 +79,11 @@ const play = (seed: number, diskOptions?: PowerLoss.Options): Effect.Effect<Figu
       again: remote.counts.again,
       error: Exit.isFailure(last) ? `seed ${seed}: ${last.cause.toString()}` : undefined
     }
-  }).pipe(Effect.withClock(makeClock()), Effect.provide(Logger.remove(Logger.defaultLogger)))
+  }).pipe(
+    Effect.withRandom(Random.make(seed)),
+    Effect.withClock(makeClock()),
+    Effect.provide(Logger.remove(Logger.defaultLogger))
+  )
 }
 
 const problemOf = ({ acknowledged, error, forwarded, lines }: Figures) => {

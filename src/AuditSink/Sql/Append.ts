@@ -23,7 +23,7 @@ export const make = (sql: SqlClient.SqlClient, guarded: Failure.Guard): Append =
 
   const appendAll = (records: Records): Effect.Effect<void, AuditStoreError> =>
     Effect.gen(function* () {
-      const chains = Object.values(Arr.groupBy(records, ({ instance }) => instance))
+      const chains = byInstance(records)
       const broken = chains.find((chain) => !isConsecutive(chain))
       if (broken !== undefined) return yield* missing(store, broken[0].instance, "between the records that were given")
       const moved = new Set(yield* guarded(attempt(chains)))
@@ -68,6 +68,17 @@ export const make = (sql: SqlClient.SqlClient, guarded: Failure.Guard): Append =
       (chunk) => (Arr.isNonEmptyReadonlyArray(chunk) ? appendAll(chunk) : Effect.void),
       { discard: true }
     )
+}
+
+/** In a map: `__proto__` is a name as well. */
+const byInstance = (records: Records): ReadonlyArray<Records> => {
+  const chains = new Map<string, Arr.NonEmptyArray<StoredRecord>>()
+  for (const record of records) {
+    const chain = chains.get(record.instance)
+    if (chain === undefined) chains.set(record.instance, [record])
+    else chain.push(record)
+  }
+  return [...chains.values()]
 }
 
 const isConsecutive = (chain: Records): boolean =>
