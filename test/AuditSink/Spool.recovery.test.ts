@@ -534,22 +534,27 @@ describe("the disk", () => {
       assert.isFalse(yield* exists(`${path}.torn`))
     }))
 
-  test("that hangs where the cursor is does not hold up the end for ever", ({ pass, remote }) =>
-    Effect.gen(function* () {
-      const scope = yield* Scope.make()
-      const hanging = Effect.updateService(FileSystem.FileSystem, (fs) => ({
-        ...fs,
-        rename: (from, to) => (from.includes(".cursor") ? Effect.uninterruptible(Effect.never) : fs.rename(from, to))
+  for (const [when, before] of [
+    ["at the end", "100 millis"],
+    ["before the end", "2 seconds"]
+  ] as const) {
+    test(`that hangs ${when}, where the cursor is, does not hold it up for ever`, ({ pass, remote }) =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const hanging = Effect.updateService(FileSystem.FileSystem, (fs) => ({
+          ...fs,
+          rename: (from, to) => (from.includes(".cursor") ? Effect.uninterruptible(Effect.never) : fs.rename(from, to))
+        }))
+        const { sink, spool } = yield* Scope.extend(hanging(open(remote.layer)), scope)
+        yield* store(sink, records(1, 3))
+        yield* spool.forwarded
+        yield* pass(before)
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* pass("20 seconds")
+        assert.isTrue(Option.isSome(yield* Fiber.poll(closing)))
+        assert.deepStrictEqual(numbers(remote.lines), [1, 2, 3])
       }))
-      const { sink, spool } = yield* Scope.extend(hanging(open(remote.layer)), scope)
-      yield* store(sink, records(1, 3))
-      yield* spool.forwarded
-      yield* pass("2 seconds")
-      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
-      yield* pass("20 seconds")
-      assert.isTrue(Option.isSome(yield* Fiber.poll(closing)))
-      assert.deepStrictEqual(numbers(remote.lines), [1, 2, 3])
-    }))
+  }
 
   test("that is full refuses, and takes more when there is room", ({ pass, remote }) =>
     Effect.gen(function* () {
